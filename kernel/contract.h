@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between the kernel programs and user space: every type that both sides read or
+ * write, and nothing else. Fixed-width types, padding spelled out, sizes asserted on both sides.
+ *
+ * Times are nanoseconds of CLOCK_BOOTTIME. Addresses are 16 bytes in network byte order; IPv4 is
+ * written v4-mapped (::ffff:a.b.c.d). Ports are in host byte order.
+ *
+ * A rule is a bit in a 64-bit mask (bit-vector packet classification, Lakshman and Stiliadis,
+ * SIGCOMM 1998). Every dimension looks up a mask, the masks are ANDed, the lowest live bit acts.
+ */
+#ifndef FAULTD_CONTRACT_H
+#define FAULTD_CONTRACT_H
+
+#include <linux/types.h>
+
+#define FAULT_CONTRACT_VERSION 1
+
+enum {
+	FAULT_RULES_MAX = 64,	      /* rules armed on a host: bits of a mask */
+	FAULT_PROTECTED_MAX = 64,     /* protected destinations: bits of a second mask */
+	FAULT_NAME_MAX = 256,	      /* LPM key bytes: reversed name and its terminator */
+	FAULT_PATH_MAX = 256,	      /* LPM key bytes of an HTTP path; longer paths match by their front */
+	FAULT_ANSWER_MAX = 4096,      /* bytes of one rendered HTTP answer: headers and body */
+	FAULT_CGROUP_LEVELS_MAX = 16, /* depth to which cgroup ancestors are looked up */
+	FAULT_BUCKET_NS = 100000000,  /* width of one bucket of the time series */
+};
+
+/* One share in parts per million: 1,000,000 means always. */
+#define FAULT_SHARE_ALWAYS 1000000U
+
+/* What a rule does to matched traffic. The layer that carries it is in the comment. */
+enum fault_effect {
+	FAULT_EFFECT_NONE = 0,
+	FAULT_EFFECT_REFUSE = 1,      /* connect: ECONNREFUSED at once */
+	FAULT_EFFECT_UNREACHABLE = 2, /* connect: EHOSTUNREACH at once */
+	FAULT_EFFECT_DROP = 3,	      /* packet: silence in both directions */
+	FAULT_EFFECT_LOSS = 4,	      /* packet: each packet is lost with a probability */
+	FAULT_EFFECT_HANG = 5,	      /* message: swallow what the client sends, keep the connection */
+	FAULT_EFFECT_ANSWER = 6,      /* message: an HTTP response from the kernel */
+	FAULT_EFFECT_ALERT = 7,	      /* message: a fatal TLS alert in reply to the ClientHello */
+	FAULT_EFFECT_COUNT = 8,
+};
+
+enum fault_protocol {
+	FAULT_PROTOCOL_TCP = 6,
+	FAULT_PROTOCOL_UDP = 17,
+};
+
+/* Request methods that a rule can name; a bit each in the `methods` dimension. */
+enum fault_method {
+	FAULT_METHOD_OTHER = 0,
+	FAULT_METHOD_GET = 1,
+	FAULT_METHOD_HEAD = 2,
+	FAULT_METHOD_POST = 3,
+	FAULT_METHOD_PUT = 4,
+	FAULT_METHOD_DELETE = 5,
+	FAULT_METHOD_PATCH = 6,
+	FAULT_METHOD_OPTIONS = 7,
+	FAULT_METHOD_COUNT = 8,
+};
+
+/* Rule flags. */
+enum {
+	FAULT_RULE_BY_NAME = 1U << 0,	 /* the rule names hosts: DNS answer, SNI or Host decide */
+	FAULT_RULE_BY_HTTP = 1U << 1,	 /* the rule needs an HTTP request (path, method, host) */
+	FAULT_RULE_QUIC_BLOCK = 1U << 2, /* refuse UDP port 443 to the rule's learned addresses */
+};
+
+/*
+ * Why a verdict was what it was: an index into fault_counters.reasons, one per decision.
+ * The names that user space prints stand in fault_reason_names (user/protocol/names.c).
+ */
+enum fault_reason {
+	FAULT_REASON_HIT = 0,		  /* the effect was carried out */
+	FAULT_REASON_OUTSIDE_WINDOW = 1,  /* matched, but the rule's window is not open */
+	FAULT_REASON_LEASE_EXPIRED = 2,	  /* matched in its window, but lease or deadline has passed */
+	FAULT_REASON_SHARE = 3,		  /* matched, spared by the rule's share */
+	FAULT_REASON_PROTECTED = 4,	  /* matched, but the destination is protected */
+	FAULT_REASON_ADDRESS_ONLY = 5,	  /* hit by a learned address alone; no name was seen */
+	FAULT_REASON_SHARED_ADDRESS = 6,  /* left to a later look: the address serves other names too */
+	FAULT_REASON_INBOUND = 7,	  /* matched, but the connection was opened by the peer */
+	FAULT_REASON_QUIC = 8,		  /* UDP port 443 refused so that QUIC does not slip past */
+	FAULT_REASON_NO_SOCKMAP = 9,	  /* the socket cannot be watched: another sockmap owns it */
+	FAULT_REASON_SPLIT = 10,	  /* request or ClientHello split over writes: not handled */
+	FAULT_REASON_PIPELINED = 11,	  /* an earlier response is outstanding: not handled */
+	FAULT_REASON_NOT_HTTP = 12,	  /* neither HTTP/1 nor TLS: not handled */
+	FAULT_REASON_TLS_HIDES = 13,	  /* the rule needs an HTTP request, the connection is TLS */
+	FAULT_REASON_TOO_LONG = 14,	  /* request line or Host longer than the parser's bound */
+	FAULT_REASON_BODY_SWALLOWED = 15, /* messages of a request body that were swallowed */
+	FAULT_REASON_KERNEL_ERROR = 16,	  /* a helper failed; the traffic was passed */
+	FAULT_REASON_COUNT = 17,
+};
+
+/* fault_control.flags */
+enum {
+	FAULT_CONTROL_NAMES = 1U << 0,	 /* some rule matches by name: learn DNS answers */
+	FAULT_CONTROL_MESSAGE = 1U << 1, /* some rule needs the message layer */
+	FAULT_CONTROL_PACKET = 1U << 2,	 /* some rule needs the packet layer */
+	FAULT_CONTROL_SHADOW = 1U << 3,	 /* count only, touch nothing */
+	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
+};
+
+/* The one element of map `control`: what every program checks first. Written by the engine. */
+struct fault_control {
+	__u64 lease_until; /* ns; nothing acts from this moment on */
+	__u64 deadline;	   /* ns; nothing acts from this moment on, whatever the lease says */
+	__u64 generation;  /* cached socket verdicts of another generation are stale */
+	__u64 started_at;  /* ns; bucket 0 of the series starts here */
+	__u64 dns_grace;   /* ns that a learned address outlives its TTL */
+	__u64 seed;	   /* of share decisions */
+	/* Masks of rules that do not constrain a dimension: the value on a miss. */
+	__u64 any_destination;
+	__u64 any_tcp_port;
+	__u64 any_udp_port;
+	__u64 any_cgroup;
+	__u64 any_name;
+	__u64 any_path;
+	/* The same for protected destinations. */
+	__u64 protect_any_destination;
+	__u64 protect_any_tcp_port;
+	__u64 protect_any_udp_port;
+	/* Masks of rules by the layer that carries them and by how they match. */
+	__u64 connect_rules;
+	__u64 packet_rules;
+	__u64 message_rules;
+	__u64 name_rules; /* FAULT_RULE_BY_NAME */
+	__u64 http_rules; /* FAULT_RULE_BY_HTTP */
+	__u64 quic_rules; /* FAULT_RULE_QUIC_BLOCK */
+	__u64 all_rules;
+	__u32 flags; /* FAULT_CONTROL_* */
+	__u32 padding;
+};
+
+/* Map `windows`, one per rule: when it acts. Both 0: not injected. Written by the engine. */
+struct fault_window {
+	__u64 starts_at;	/* ns, first moment at which the rule acts */
+	__u64 ends_at;		/* ns, first moment at which it no longer does */
+	__u64 first_hit_at;	/* ns, written by the kernel; 0: none in this window */
+	__u64 last_hit_at;	/* ns, written by the kernel */
+	__u64 first_pass_after; /* ns, first matched traffic that passed after ends_at; kernel */
+	__u32 injection;	/* counts injections of this rule; in events */
+	__u32 padding;
+};
+
+/* Map `rules`, one per rule: what it does. Written at arming. */
+struct fault_rule {
+	__u16 effect; /* enum fault_effect */
+	__u16 flags;  /* FAULT_RULE_* */
+	__u32 share;  /* parts per million of connections or requests */
+	__u32 loss;   /* parts per million of packets, for FAULT_EFFECT_LOSS */
+	__u16 methods; /* bit per enum fault_method; 0: any */
+	__u8 alert;    /* TLS alert description (RFC 8446, 6.2) */
+	__u8 padding;
+};
+
+/*
+ * Map `answers`, two per rule: element 2 * rule keeps the connection alive, element 2 * rule + 1
+ * says `Connection: close`. Bytes as they go on the wire.
+ */
+struct fault_answer {
+	__u32 length;	     /* of headers and body */
+	__u32 header_length; /* of the headers with the empty line: the answer to HEAD */
+	__u8 bytes[FAULT_ANSWER_MAX];
+};
+
+/* Map `counters`, per CPU, one per rule. */
+struct fault_counters {
+	__u64 connects; /* connection attempts (UDP: connects and first sends) that the rule matched */
+	__u64 requests; /* HTTP requests or ClientHellos that the rule matched */
+	__u64 hits;	/* effects carried out: connections, requests, or packets for drop and loss */
+	__u64 passes;	/* matched, and let through */
+	__u64 packets;	/* packets dropped */
+	__u64 reasons[FAULT_REASON_COUNT];
+};
+
+/* Map `series`, key: one bucket of one rule. */
+struct fault_series_key {
+	__u32 rule;
+	__u32 bucket; /* (now - started_at) / FAULT_BUCKET_NS */
+};
+
+struct fault_series {
+	__u64 connects;
+	__u64 requests;
+	__u64 hits;
+	__u64 passes;
+};
+
+/* Masks of both kinds of bit, the value of `ports`, `prefixes4` and `prefixes6`. */
+struct fault_masks {
+	__u64 rules;
+	__u64 protect;
+};
+
+/* Key of `ports`: (protocol << 16) | port, host byte order. */
+
+struct fault_prefix4 {
+	__u32 length; /* bits */
+	__u8 address[4];
+};
+
+struct fault_prefix6 {
+	__u32 length; /* bits */
+	__u8 address[16];
+};
+
+/*
+ * Key of `names`: the name lower-cased, without the root dot, reversed byte by byte. An exact
+ * name ends with a NUL; the suffix of `*.example.com` ends with a dot ("moc.elpmaxe."), so that
+ * it matches one or more labels in front of it and never the name itself.
+ * User space ORs the mask of every shorter entry into the longer ones that it is a prefix of.
+ */
+struct fault_name_key {
+	__u32 length; /* bits */
+	__u8 name[FAULT_NAME_MAX];
+};
+
+/* Key of `paths`: the bytes of the request target's path and query, as sent. */
+struct fault_path_key {
+	__u32 length; /* bits */
+	__u8 path[FAULT_PATH_MAX];
+};
+
+/* Map `addresses` (LRU), key 16 bytes: what DNS answers said of one address. */
+struct fault_learned {
+	__u64 mask;    /* rules that match a name with this address */
+	__u64 other;   /* rules that do not match some other name with this address */
+	__u64 expires; /* ns: end of TTL and grace */
+};
+
+enum fault_event_kind {
+	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
+	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
+};
+
+/* Records of the ring buffer `events`. */
+struct fault_event {
+	__u64 at; /* ns */
+	__u32 kind;
+	__u32 rule;
+	__u32 injection;
+	__u32 protocol;
+	__u8 address[16]; /* destination */
+	__u32 port;
+	__u32 padding;
+};
+
+#define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
+FAULT_ASSERT_SIZE(struct fault_control, 22 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_window, 48);
+FAULT_ASSERT_SIZE(struct fault_rule, 16);
+FAULT_ASSERT_SIZE(struct fault_answer, 8 + FAULT_ANSWER_MAX);
+FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_COUNT) * 8);
+FAULT_ASSERT_SIZE(struct fault_series_key, 8);
+FAULT_ASSERT_SIZE(struct fault_series, 32);
+FAULT_ASSERT_SIZE(struct fault_masks, 16);
+FAULT_ASSERT_SIZE(struct fault_prefix4, 8);
+FAULT_ASSERT_SIZE(struct fault_prefix6, 20);
+FAULT_ASSERT_SIZE(struct fault_name_key, 4 + FAULT_NAME_MAX);
+FAULT_ASSERT_SIZE(struct fault_path_key, 4 + FAULT_PATH_MAX);
+FAULT_ASSERT_SIZE(struct fault_learned, 24);
+FAULT_ASSERT_SIZE(struct fault_event, 48);
+
+#endif

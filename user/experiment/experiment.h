@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An experiment as the file says it, checked and with presets expanded. Everything is owned by the
+ * struct experiment and ends with experiment_free.
+ */
+#ifndef EXPERIMENT_EXPERIMENT_H
+#define EXPERIMENT_EXPERIMENT_H
+
+#include <stdio.h>
+
+#include "user/experiment/plan.h"
+
+enum retry_jitter { RETRY_JITTER_NONE, RETRY_JITTER_FULL };
+
+/* How one unit of work is retried by the controller. attempts = 1: not at all. */
+struct retry_policy {
+	uint32_t attempts;   /* tries in all, 1..100 */
+	uint64_t backoff_ns; /* before the second try */
+	double factor;	     /* growth per try */
+	uint64_t cap_ns;     /* longest pause; 0: none */
+	enum retry_jitter jitter;
+};
+
+/* What a workflow must meet; a field that is not set has its `has_` flag down. */
+struct workflow_budget {
+	bool has_detect, has_recover, has_outage, has_amplification, has_availability;
+	uint64_t detect_ns;
+	uint64_t recover_ns;
+	uint64_t outage_ns;
+	double amplification;	  /* attempts per unit from the inject to stable, at most */
+	uint32_t availability;	  /* ppm of intended units over the whole episode, at least */
+};
+
+struct workflow_http {
+	char *method; /* "GET", "POST", ... */
+	char *url;
+	struct strings headers; /* "Name: value" */
+	char *body;		/* NULL: none */
+	uint16_t expect_first, expect_last; /* statuses that count as success, 200..299 by default */
+	bool warm;		/* keep the connection between units; default: cold */
+};
+
+struct workflow {
+	char *name;
+	struct strings run; /* argv; empty when http is used */
+	struct workflow_http http; /* url NULL when run is used */
+	uint64_t every_ns;
+	uint64_t timeout_ns; /* per attempt */
+	struct retry_policy retry;
+	struct workflow_budget budget;
+	uint32_t detect_failures;  /* N consecutive failures, default 3 */
+	uint32_t stable_successes; /* K consecutive successes, default 10 */
+	uint64_t stable_span_ns;   /* V; default max(5 s, 3 periods) */
+};
+
+struct fault {
+	char *name;
+	struct plan_rule *rules; /* one per endpoint, `fault` set; moved into the plan by copy */
+	size_t rules_count;
+	struct strings presets; /* that it was expanded from, for people */
+	struct strings notes;	/* what a preset says should be checked, or what it found */
+};
+
+enum step_kind { STEP_STEADY, STEP_INJECT, STEP_LIFT, STEP_WAIT, STEP_RECOVER };
+
+struct step {
+	enum step_kind kind;
+	size_t *faults;	      /* indices, for inject and lift; `lift: all` lists every fault */
+	size_t faults_count;
+	uint64_t for_ns;      /* steady, wait, recover: its length; inject: the kernel's window */
+	uint64_t wait_ns;     /* inject: how long the timeline stays here; default for_ns */
+	int line, column;
+};
+
+struct abort_rule {
+	size_t workflow;
+	uint32_t availability_below; /* ppm */
+	uint64_t for_ns;
+};
+
+struct experiment {
+	char *path;
+	char *title;
+	char *description;
+	struct strings tags;
+	struct strings scope_cgroups, scope_units;
+	struct plan_protect *protect;
+	size_t protect_count;
+	struct workflow *workflows;
+	size_t workflows_count;
+	struct fault *faults;
+	size_t faults_count;
+	struct step *timeline;
+	size_t timeline_count;
+	struct abort_rule *aborts;
+	size_t aborts_count;
+	uint64_t lease_ns; /* default 3 s */
+};
+
+/* One problem in a file. line and column count from 1; column counts bytes. */
+struct diagnostic {
+	int line, column;
+	char message[512];    /* what is wrong */
+	char suggestion[256]; /* what would be right; may be empty */
+};
+
+struct diagnostics {
+	struct diagnostic items[32]; /* the first ones; loading goes on after most errors */
+	size_t count;		     /* of items */
+	size_t total;
+};
+
+struct experiment_options {
+	const char *presets_directory; /* NULL: found as experiment_presets_directory says */
+	bool resolve_machine_presets;  /* read apt's, npm's, ... configuration of this machine */
+};
+
+/*
+ * Reads and checks one experiment file (YAML 1.2 or JSON; at most 1 MiB; no aliases, one document).
+ * 0 with `ret_experiment` filled, -EINVAL with diagnostics when the content is wrong, another
+ * -errno with one diagnostic of line 0 when the file cannot be read. Needs no privilege.
+ */
+int experiment_load(const char *path, const struct experiment_options *options,
+		    struct experiment *ret_experiment, struct diagnostics *diagnostics);
+void experiment_free(struct experiment *experiment);
+
+/* "file:line:column: error: message; suggestion", the offending line and a caret below it. */
+void diagnostics_print(const struct diagnostics *diagnostics, const char *path, FILE *out);
+
+/* Longest time that the timeline can take, all recover steps to their end. */
+uint64_t experiment_duration_ns(const struct experiment *experiment);
+
+/* The rules of every fault, scope and protection, ready for the daemon. Copies. 0 or -errno. */
+int experiment_compile(const struct experiment *experiment, uint64_t seed, struct plan *ret_plan,
+		       struct failure *failure);
+
+/* One preset file, for `faultctl presets`. */
+struct preset {
+	char *name;
+	char *class; /* "artifact" or "token" */
+	char *description;
+	struct strings notes;
+	struct plan_match *endpoints;
+	size_t endpoints_count;
+};
+int preset_load(const char *directory, const char *name, bool resolve_machine,
+		struct preset *ret_preset, struct diagnostics *diagnostics);
+void preset_free(struct preset *preset);
+/* Names of all presets in `directory`, sorted. */
+int preset_list(const char *directory, struct strings *ret_names);
+/* $FAULTD_PRESETS, else ../experiments/presets beside the running program, else the installed
+ * place. `buffer` gets the path. -ENOENT when there is none. */
+int experiment_presets_directory(char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan: what the daemon is asked to arm. It is compiled from an experiment (presets expanded,
+ * one rule per endpoint of a fault), crosses to the daemon as JSON (user/protocol/plan_json.h) and
+ * holds nothing that must be executed. All strings are owned by the plan.
+ */
+#ifndef EXPERIMENT_PLAN_H
+#define EXPERIMENT_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/contract.h"
+#include "user/base/address.h"
+#include "user/base/failure.h"
+
+/* A list of owned strings. */
+struct strings {
+	char **items;
+	size_t count;
+};
+/* Copies `text` to the end. 0 or -ENOMEM. */
+int strings_add(struct strings *strings, const char *text);
+void strings_free(struct strings *strings);
+
+/* What of a destination a rule or a protection names. Empty lists do not constrain. */
+struct plan_match {
+	bool tcp, udp;		/* at least one is set */
+	struct port_range *ports;
+	size_t ports_count;
+	struct address_prefix *prefixes;
+	size_t prefixes_count;
+	struct strings names;	/* "a.example" or "*.example", lower case */
+	struct strings paths;	/* HTTP path prefixes, each begins with '/' */
+	uint16_t methods;	/* bit per enum fault_method; 0: any */
+	bool http;		/* an HTTP request is needed: paths, methods, or http host given */
+	struct strings cgroups; /* paths below the cgroup2 mount, begin with '/'; ancestors match */
+};
+
+struct plan_rule {
+	char *fault; /* name of the fault in the experiment; several rules may share it */
+	struct plan_match match;
+	enum fault_effect effect;
+	uint32_t share; /* parts per million */
+	uint32_t loss;	/* parts per million, FAULT_EFFECT_LOSS */
+	uint8_t alert;	/* FAULT_EFFECT_ALERT */
+	bool quic_allow;
+	bool existing_reset; /* destroy connections that are open at the inject */
+	/* FAULT_EFFECT_ANSWER */
+	uint16_t status;
+	char *reason; /* reason phrase */
+	char *headers; /* "Name: value\r\n" lines as they go on the wire, without Content-Length,
+			  Connection and Date, which the daemon adds */
+	char *body;    /* may hold NULs */
+	size_t body_length;
+};
+
+struct plan_protect {
+	struct address_prefix prefix;
+	struct port_range *ports; /* none: every port */
+	size_t ports_count;
+	char *text; /* as written, for messages */
+};
+
+struct plan {
+	char *title;
+	uint64_t seed;
+	uint64_t duration_ns; /* longest time from arming to the end: the deadline */
+	uint64_t lease_ns;    /* how long faults outlive the controller's last renewal */
+	struct strings cgroups; /* scope: attach here; none: the host's root as the policy says */
+	struct strings units;	/* scope: systemd unit globs, resolved by the daemon at arming */
+	struct plan_protect *protect;
+	size_t protect_count;
+	struct plan_rule *rules;
+	size_t rules_count; /* 1..FAULT_RULES_MAX */
+};
+
+void plan_match_free(struct plan_match *match);
+void plan_free(struct plan *plan);
+
+/*
+ * Checks everything that is checkable without a host: counts and bounds of the contract, fields
+ * that belong to the effect, answer length, shares, that no rule matches everything. 0 or -EINVAL
+ * with the rule's fault named in `failure`. The controller, the api process and the engine's
+ * caller all run it, so that a plan from elsewhere is held to the same terms.
+ */
+int plan_validate(const struct plan *plan, struct failure *failure);
+
+/*
+ * Renders the answer of `rule` as it goes on the wire into `ret_answer`: status line, headers,
+ * Content-Length, Connection (close when `close` is set), an empty line, body. -EMSGSIZE when it
+ * does not fit FAULT_ANSWER_MAX.
+ */
+int plan_render_answer(const struct plan_rule *rule, bool close, struct fault_answer *ret_answer);
+
+/* TLS alert names of RFC 8446, 6 ("handshake_failure"); -ENOENT for another name. */
+int plan_alert_by_name(const char *name, uint8_t *ret_alert);
+const char *plan_alert_name(uint8_t alert);
+/* "refuse", "unreachable", ...; NULL and -ENOENT for what is none. */
+const char *plan_effect_name(enum fault_effect effect);
+int plan_effect_by_name(const char *name, enum fault_effect *ret_effect);
+
+#endif
