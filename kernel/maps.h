@@ -27,7 +27,7 @@ enum socket_mode {
 enum response_state {
 	RESPONSE_IDLE = 0,    /* none is due */
 	RESPONSE_DUE = 1,     /* a request was passed on; its response has not begun */
-	RESPONSE_BODY = 2,    /* `response_left` bytes are still to come */
+	RESPONSE_BODY = 2,    /* until `response_end` */
 	RESPONSE_CHUNKED = 3, /* until the last chunk */
 	RESPONSE_UNKNOWN = 4, /* its end cannot be told */
 };
@@ -40,16 +40,18 @@ struct socket_state {
 	__u64 by_address; /* name rules among them that own the address alone */
 	__u64 decided;	  /* rules that the destination decided at the connect */
 	__u64 swallow;
-	__u64 requests; /* seen on this connection; numbers the share decisions */
-	__u64 response_left;
-	__u64 response_tail; /* last 8 bytes of a chunked response */
-	__u32 response;	     /* enum response_state */
+	__u64 requests;	      /* seen on this connection; numbers the share decisions */
+	__u64 received;	      /* bytes of the server's stream up to the furthest segment seen */
+	__u64 response_start; /* position in that stream where the response due begins */
+	__u64 response_end;   /* position where a response of known length ends */
+	__u64 response_tail;  /* last 8 bytes of a chunked response */
+	__u32 response;	      /* enum response_state */
 	__u32 response_to_head;
-	__u32 mode;	     /* enum socket_mode */
-	__u32 packet_rule;   /* 1 + rule whose packets are dropped; 0: none */
-	__u32 next_sequence; /* TCP sequence expected from the server */
-	__u32 sequence_known;
-	__u32 inbound; /* the peer opened it: never touched */
+	__u32 mode;	      /* enum socket_mode */
+	__u32 packet_rule;    /* 1 + rule whose packets are dropped; 0: none */
+	__u32 next_sequence;  /* TCP sequence number that belongs to `received` */
+	__u32 sequence_known; /* the SYN-ACK was seen */
+	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 port;
 	__u8 address[16];
 };

@@ -370,7 +370,8 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 			count_reasons(state->candidates, FAULT_REASON_PIPELINED);
 			return message_pass_for_good(message, state);
 		}
-		state->response = RESPONSE_DUE;
+		state->response = state->sequence_known ? RESPONSE_DUE : RESPONSE_UNKNOWN;
+		state->response_start = state->received;
 		state->response_to_head = head->method == FAULT_METHOD_HEAD;
 	}
 	if (head->flags & HTTP_CHUNKED) {
