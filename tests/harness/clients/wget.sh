@@ -16,7 +16,7 @@ size=${BASH_REMATCH[2]}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cut -d ' ' -f 2 "$1" >"$work/urls"
-options=(--no-verbose --server-response --content-on-error --no-config --tries=1 --timeout=20
+options=(--progress=dot:giga --server-response --content-on-error --no-config --tries=1 --timeout=20
 	--no-hsts --output-document=/dev/null --input-file="$work/urls" --method="$method")
 [[ -z ${SSL_CERT_FILE:-} ]] || options+=(--ca-certificate="$SSL_CERT_FILE")
 if ((size > 0)); then
@@ -26,17 +26,25 @@ fi
 # Its exit code tells of any failure of any request: those are lines here.
 LC_ALL=C wget "${options[@]}" 2>"$work/log" || true
 awk '
+	# A line with date and address comes before each request, what became of it after that.
 	function flush() {
-		if (status != "")
-			print status, served, length_
-		status = ""
+		if (asked)
+			print (status != "") ? status " " served " " length_ : "error " reason " 0"
+		asked = 0
 	}
-	/^  HTTP\/1/ { flush(); status = $2; served = "-"; length_ = 0; next }
+	/^--[0-9]+-[0-9]+-[0-9]+ / {
+		flush()
+		asked = 1
+		status = ""
+		reason = "no-answer"
+	}
+	/^  HTTP\/1/ { status = $2; served = "-"; length_ = 0 }
 	tolower($1) == "x-served-by:" { served = $2 }
 	tolower($1) == "content-length:" { length_ = $2 }
-	/^(failed|Read error|Unable to|.* failed: |.*Giving up|No data received)/ {
-		flush()
-		gsub(/[^A-Za-z0-9]+/, "-")
-		print "error", substr($0, 1, 40), 0
+	/failed: |unable to resolve|Read error|No data received/ {
+		reason = $0
+		sub(/^.*failed: /, "", reason)
+		gsub(/[^A-Za-z]+/, "-", reason)
+		sub(/-$/, "", reason)
 	}
 	END { flush() }' "$work/log"
