@@ -79,17 +79,13 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_UDP;
 	if (control->flags & FAULT_CONTROL_MESSAGE)
 		needs |= NEED_MESSAGE;
-	if (control->flags & (FAULT_CONTROL_NAMES | FAULT_CONTROL_PACKET))
+	if (control->flags & (FAULT_CONTROL_NAMES | FAULT_CONTROL_PACKET | FAULT_CONTROL_ANSWER))
 		needs |= NEED_INGRESS;
 	if (control->flags & FAULT_CONTROL_PACKET)
 		needs |= NEED_EGRESS;
-	for (__u32 i = 0; i < draft->rules_count; i++) {
+	for (__u32 i = 0; i < draft->rules_count; i++)
 		if (draft->rules[i].tcp_udp & 2)
 			needs |= NEED_UDP;
-		/* The answer's place in the stream is known from the server's side. */
-		if (draft->rules[i].rule.effect == FAULT_EFFECT_ANSWER)
-			needs |= NEED_INGRESS;
-	}
 	return needs;
 }
 
