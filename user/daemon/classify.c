@@ -121,6 +121,9 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 		control->flags |= FAULT_CONTROL_NAMES;
 	if (control->message_rules || (tcp & (control->name_rules | control->http_rules)))
 		control->flags |= FAULT_CONTROL_MESSAGE;
+	/* The end of each response is known from the server's side alone. */
+	if (rules_with(draft, 1U << FAULT_EFFECT_ANSWER))
+		control->flags |= FAULT_CONTROL_ANSWER;
 	if (control->packet_rules)
 		control->flags |= FAULT_CONTROL_PACKET;
 	if (rules_with(draft, 1U << FAULT_EFFECT_ANSWER))
