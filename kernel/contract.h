@@ -84,7 +84,7 @@ enum fault_reason {
 	FAULT_REASON_INBOUND = 7,    /* matched, but the connection was opened by the peer */
 	FAULT_REASON_QUIC = 8,	     /* UDP port 443 refused so that QUIC does not slip past */
 	FAULT_REASON_NO_SOCKMAP = 9, /* the socket cannot be watched: another sockmap owns it */
-	FAULT_REASON_SPLIT = 10,     /* request or ClientHello split over writes: not handled */
+	FAULT_REASON_SPLIT = 10,     /* unused: heads split over writes are held back until whole */
 	FAULT_REASON_PIPELINED = 11, /* an earlier response is outstanding: not handled */
 	FAULT_REASON_NOT_HTTP = 12,  /* neither HTTP/1 nor TLS: not handled */
 	FAULT_REASON_TLS_HIDES = 13, /* the rule needs an HTTP request, the connection is TLS */

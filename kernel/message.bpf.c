@@ -103,7 +103,7 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	decision->winner = index + 1;
 	decision->effect = effect;
 	count_hit(index, &decision->flow, decision->now);
-	if (decision->address_only)
+	if (decision->address_only && (rule->flags & FAULT_RULE_BY_NAME))
 		count_reason(index, FAULT_REASON_ADDRESS_ONLY);
 	return 0;
 }
@@ -488,9 +488,13 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 	int result, verdict;
 
 	result = tls_parse_hello(&memory->text, &memory->hello, message_size(message));
-	if (result == TLS_INCOMPLETE || result == TLS_TOO_LONG) {
-		count_reasons(state->candidates, result == TLS_INCOMPLETE ? FAULT_REASON_SPLIT
-									  : FAULT_REASON_TOO_LONG);
+	if (result == TLS_INCOMPLETE) {
+		/* Held back until the record is whole, as a server would wait for it. */
+		bpf_msg_cork_bytes(message, memory->hello.record_length);
+		return SK_PASS;
+	}
+	if (result == TLS_TOO_LONG) {
+		count_reasons(state->candidates, FAULT_REASON_TOO_LONG);
 		return message_pass_for_good(message, state);
 	}
 	message_begin(&decision, message, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
@@ -600,6 +604,8 @@ int fault_message(struct sk_msg_md *message)
 	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
 	if (!state || !fault_control)
 		return SK_PASS;
+	/* What was asked for when this message was held back would hold back the answer too. */
+	bpf_msg_cork_bytes(message, 0);
 	if (state->behind_answer) {
 		/*
 		 * The rest of a write whose first request was answered. The kernel keeps that
