@@ -627,8 +627,10 @@ int fault_message(struct sk_msg_md *message)
 	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
 	if (!state || !fault_control)
 		return SK_PASS;
-	/* What was asked for when this message was held back would hold back the answer too. */
+	/* A message that was held back, or whose front was answered, still has what was asked for
+	 * then: it would hold back, or cut off, what follows. */
 	bpf_msg_cork_bytes(message, 0);
+	bpf_msg_apply_bytes(message, 0);
 	if (state->behind_answer) {
 		/*
 		 * The rest of a write whose first request was answered. The kernel keeps that
