@@ -13,7 +13,6 @@ enum {
 	LINKS_MAX = 1024,
 	VERIFIER_LOG_SIZE = 1 << 18,
 	SERIES_BUCKETS_MAX = 1 << 17,
-	LEARNED_GRACE_S = 30, /* that an address outlives its record's TTL */
 };
 
 struct programs {
@@ -44,10 +43,10 @@ static const struct {
 	unsigned int needs;
 	bool to_map; /* attached to the map `sockets`, not to cgroups */
 } program_table[] = {
-	{ "fault_connect4", NEED_ALWAYS, false }, { "fault_connect6", NEED_ALWAYS, false },
-	{ "fault_sendmsg4", NEED_UDP, false },	  { "fault_sendmsg6", NEED_UDP, false },
-	{ "fault_sockops", NEED_MESSAGE, false }, { "fault_message", NEED_MESSAGE, true },
-	{ "fault_ingress", NEED_INGRESS, false }, { "fault_egress", NEED_EGRESS, false },
+	{"fault_connect4", NEED_ALWAYS, false}, {"fault_connect6", NEED_ALWAYS, false},
+	{"fault_sendmsg4", NEED_UDP, false},	{"fault_sendmsg6", NEED_UDP, false},
+	{"fault_sockops", NEED_MESSAGE, false}, {"fault_message", NEED_MESSAGE, true},
+	{"fault_ingress", NEED_INGRESS, false}, {"fault_egress", NEED_EGRESS, false},
 };
 
 static void (*log_sink)(const char *text);
@@ -96,12 +95,12 @@ static const char *cause(int r)
 		int error;
 		const char *text;
 	} causes[] = {
-		{ EPERM, "missing privilege (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed)" },
-		{ EINVAL, "this kernel does not know the program type or a helper that it uses" },
-		{ ENOENT, "not there (was the cgroup removed?)" },
-		{ EBUSY, "another program holds the hook exclusively" },
-		{ E2BIG, "too many programs are attached, or the program is too large to verify" },
-		{ ENOMEM, "out of memory" },
+		{EPERM, "missing privilege (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed)"},
+		{EINVAL, "this kernel does not know the program type or a helper that it uses"},
+		{ENOENT, "not there (was the cgroup removed?)"},
+		{EBUSY, "another program holds the hook exclusively"},
+		{E2BIG, "too many programs are attached, or the program is too large to verify"},
+		{ENOMEM, "out of memory"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
@@ -171,8 +170,9 @@ static int open_and_load(struct programs *programs, unsigned int needs, struct f
 				    program_table[i].name);
 		bpf_program__set_autoload(program, needs & program_table[i].needs);
 	}
-	skeleton->rodata->config_has_retval = libbpf_probe_bpf_helper(
-		BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, NULL) == 1;
+	skeleton->rodata->config_has_retval =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval,
+					NULL) == 1;
 	/* Mapped, an inject is a few stores, and none of the kernel's own is overwritten. */
 	r = bpf_map__set_map_flags(skeleton->maps.control,
 				   bpf_map__map_flags(skeleton->maps.control) | BPF_F_MMAPABLE);
@@ -267,8 +267,8 @@ static int map_memory(const struct bpf_map *map, size_t size, void **ret_memory,
 }
 
 static int fill(struct programs *programs, const struct draft *draft,
-		const struct classified *classified, const __u64 *cgroup_ids,
-		const struct programs_times *times, struct failure *failure)
+		const struct classified *classified, const __u64 *cgroup_ids, __u64 learned_until,
+		struct failure *failure)
 {
 	const struct faultd_bpf *skeleton = programs->skeleton;
 	int r = put_rules(programs, draft, failure);
@@ -286,26 +286,15 @@ static int fill(struct programs *programs, const struct draft *draft,
 	for (size_t i = 0; !r && i < classified->cgroups_count; i++)
 		r = put(skeleton->maps.cgroups, &cgroup_ids[i], &classified->cgroups[i].mask,
 			failure);
-	/* No TTL came with what was resolved at arming: it holds for the whole run. */
-	return r ? r : put_learned(programs, classified, times->deadline, failure);
+	return r ? r : put_learned(programs, classified, learned_until, failure);
 }
 
-/* The control block is written last: until then every program finds an empty one and passes. */
-static int publish(struct programs *programs, const struct draft *draft,
-		   const struct classified *classified, const struct programs_times *times,
-		   struct failure *failure)
+int programs_publish(struct programs *programs, const struct fault_control *control,
+		     struct failure *failure)
 {
-	const struct faultd_bpf *skeleton = programs->skeleton;
-	struct fault_control control = classified->control;
 	__u32 zero = 0;
 
-	control.started_at = times->started_at;
-	control.lease_until = times->lease_until;
-	control.deadline = times->deadline;
-	control.generation = times->started_at;
-	control.dns_grace = LEARNED_GRACE_S * 1000000000ULL;
-	control.seed = draft->begin.seed;
-	return put(skeleton->maps.control, &zero, &control, failure);
+	return put(programs->skeleton->maps.control, &zero, control, failure);
 }
 
 static int attach_cgroups(struct programs *programs, struct bpf_program *program,
@@ -364,19 +353,19 @@ static int open_views(struct programs *programs, struct failure *failure)
 			   (void **)&programs->control, failure);
 
 	if (!r)
-		r = map_memory(skeleton->maps.windows,
-			       FAULT_RULES_MAX * sizeof(*programs->windows),
+		r = map_memory(skeleton->maps.windows, FAULT_RULES_MAX * sizeof(*programs->windows),
 			       (void **)&programs->windows, failure);
 	if (r)
 		return r;
 	programs->cpus = libbpf_num_possible_cpus();
 	if (programs->cpus < 0)
-		return fail(failure, programs->cpus, "counting CPUs: %s", strerror(-programs->cpus));
+		return fail(failure, programs->cpus, "counting CPUs: %s",
+			    strerror(-programs->cpus));
 	programs->percpu = calloc((size_t)programs->cpus, sizeof(*programs->percpu));
 	if (!programs->percpu)
 		return fail(failure, -ENOMEM, "out of memory");
-	programs->events = ring_buffer__new(bpf_map__fd(skeleton->maps.events), handle_record,
-					    programs, NULL);
+	programs->events =
+		ring_buffer__new(bpf_map__fd(skeleton->maps.events), handle_record, programs, NULL);
 	if (!programs->events)
 		return fail(failure, -errno, "opening the event ring: %s", strerror(errno));
 	return 0;
@@ -395,8 +384,7 @@ static int prepare_room(const struct programs *programs, const struct classified
 
 int programs_arm(const struct draft *draft, const struct classified *classified,
 		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
-		 const struct programs_times *times, struct programs **ret_programs,
-		 struct failure *failure)
+		 __u64 learned_until, struct programs **ret_programs, struct failure *failure)
 {
 	struct programs *programs = calloc(1, sizeof(*programs));
 	int r;
@@ -411,11 +399,9 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	if (!r)
 		r = open_views(programs, failure);
 	if (!r)
-		r = fill(programs, draft, classified, cgroup_ids, times, failure);
+		r = fill(programs, draft, classified, cgroup_ids, learned_until, failure);
 	if (!r)
 		r = attach(programs, cgroup_fds, cgroup_fds_count, failure);
-	if (!r)
-		r = publish(programs, draft, classified, times, failure);
 	if (r) {
 		programs_free(programs);
 		return r;
