@@ -2,6 +2,7 @@
 #include "user/daemon/bpf.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <kernel/faultd.skel.h>
 #include <string.h>
@@ -78,6 +79,7 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_UDP;
 	if (control->flags & FAULT_CONTROL_MESSAGE)
 		needs |= NEED_MESSAGE;
+	/* An answer's place in the stream is known from the server's side. */
 	if (control->flags & (FAULT_CONTROL_NAMES | FAULT_CONTROL_PACKET | FAULT_CONTROL_ANSWER))
 		needs |= NEED_INGRESS;
 	if (control->flags & FAULT_CONTROL_PACKET)
@@ -154,6 +156,36 @@ static int load(struct programs *programs, struct failure *failure)
 	return fail(failure, r, "loading the kernel programs: %s", cause(r));
 }
 
+/* Byte offset of a field of the kernel's struct tcp_sock; 0 when its BTF does not tell. */
+static __u32 tcp_sock_offset(const struct btf *btf, const char *field)
+{
+	__s32 id = btf__find_by_name_kind(btf, "tcp_sock", BTF_KIND_STRUCT);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	for (__u32 i = 0; type && i < btf_vlen(type); i++) {
+		const char *name = btf__name_by_offset(btf, btf_members(type)[i].name_off);
+
+		if (name && !strcmp(name, field))
+			return btf_member_bit_offset(type, i) / 8;
+	}
+	return 0;
+}
+
+/* What the programs cannot know at build time. */
+static void configure(struct faultd_bpf *skeleton)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	skeleton->rodata->config_has_retval =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval,
+					NULL) == 1;
+	if (libbpf_get_error(btf))
+		return;
+	skeleton->rodata->config_rcv_nxt = tcp_sock_offset(btf, "rcv_nxt");
+	skeleton->rodata->config_copied_seq = tcp_sock_offset(btf, "copied_seq");
+	btf__free(btf);
+}
+
 static int open_and_load(struct programs *programs, unsigned int needs, struct failure *failure)
 {
 	struct faultd_bpf *skeleton = faultd_bpf__open();
@@ -170,9 +202,7 @@ static int open_and_load(struct programs *programs, unsigned int needs, struct f
 				    program_table[i].name);
 		bpf_program__set_autoload(program, needs & program_table[i].needs);
 	}
-	skeleton->rodata->config_has_retval =
-		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval,
-					NULL) == 1;
+	configure(skeleton);
 	/* Mapped, an inject is a few stores, and none of the kernel's own is overwritten. */
 	r = bpf_map__set_map_flags(skeleton->maps.control,
 				   bpf_map__map_flags(skeleton->maps.control) | BPF_F_MMAPABLE);

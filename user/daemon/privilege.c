@@ -60,9 +60,9 @@ int privilege_keep_engine(struct failure *failure)
 	const cap_value_t *keep = has_bpf ? recent : old;
 	int count = has_bpf ? ARRAY_SIZE(recent) : ARRAY_SIZE(old), r;
 
-	/* Maps are charged against locked memory before Linux 5.11. Where that matters and this is
-	 * not allowed, loading says so. */
-	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	/* Maps are charged against locked memory before Linux 5.11. Where this is not allowed and
+	 * yet needed, loading the programs says so. */
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
 	r = bound(keep, count, failure);
 	return r ? r : keep_only(keep, count, failure);
 }
