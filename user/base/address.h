@@ -30,7 +30,7 @@ void address_format(const uint8_t address[16], char buffer[ADDRESS_TEXT_SIZE]);
 bool address_prefix_contains(const struct address_prefix *outer, const struct address_prefix *inner);
 bool address_prefix_matches(const struct address_prefix *prefix, const uint8_t address[16]);
 
-/* "443" or "8000-8010". */
+/* "443" or "8000-8010". -EINVAL: not of the form; -ERANGE: not in 1..65535, or first above last. */
 int port_parse_range(const char *text, struct port_range *ret_range);
 
 /*
@@ -38,7 +38,7 @@ int port_parse_range(const char *text, struct port_range *ret_range);
  * a label is empty or over 63 bytes, a character is not LDH or '_', the whole is over 253 bytes, or
  * a '*' stands anywhere but as the whole first label in front of at least two labels.
  * "productionresultssa*.blob.core.windows.net" (a '*' at the end of the first label) is accepted
- * too and widened by the caller; `ret_partial` tells.
+ * too and widened by the caller; `ret_partial` tells. With `ret_partial` NULL it is -EINVAL.
  */
 #define NAME_SIZE 256
 int name_parse(const char *text, char ret_name[NAME_SIZE], bool *ret_partial);

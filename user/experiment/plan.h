@@ -76,7 +76,13 @@ struct plan {
 	size_t rules_count; /* 1..FAULT_RULES_MAX */
 };
 
+#define PLAN_FAULT_NAME_MAX 48	 /* bytes of a fault's or workflow's name */
+#define PLAN_LIST_MAX	    1024 /* entries of one list of a match or a scope */
+
+/* These release what the struct owns and leave it empty; the struct itself is the caller's. */
 void plan_match_free(struct plan_match *match);
+void plan_rule_free(struct plan_rule *rule);
+void plan_protect_free(struct plan_protect *protect);
 void plan_free(struct plan *plan);
 
 /*
@@ -86,6 +92,20 @@ void plan_free(struct plan *plan);
  * caller all run it, so that a plan from elsewhere is held to the same terms.
  */
 int plan_validate(const struct plan *plan, struct failure *failure);
+
+/* [a-z0-9][a-z0-9_-]{0,47}: what faults and workflows may be called. */
+bool plan_name_is_valid(const char *name);
+/* An absolute path below the cgroup2 mount with no empty, "." or ".." part; not "/" itself. */
+bool plan_cgroup_is_valid(const char *path);
+/*
+ * One header line of `length` bytes, "Name: value" without its CR LF. -EINVAL with the problem in
+ * `failure` when it is malformed or a header that the answer writes itself.
+ */
+int plan_header_check(const char *line, size_t length, struct failure *failure);
+/* False for 204, 205 and 304, whose answers end with their headers. */
+bool plan_status_has_body(uint16_t status);
+/* The standard reason phrase, "" when there is none. */
+const char *plan_status_phrase(uint16_t status);
 
 /*
  * Renders the answer of `rule` as it goes on the wire into `ret_answer`: status line, headers,
@@ -97,6 +117,8 @@ int plan_render_answer(const struct plan_rule *rule, bool close, struct fault_an
 /* TLS alert names of RFC 8446, 6 ("handshake_failure"); -ENOENT for another name. */
 int plan_alert_by_name(const char *name, uint8_t *ret_alert);
 const char *plan_alert_name(uint8_t alert);
+/* Name of the alert at `index` of the table, to list them; NULL behind the last. */
+const char *plan_alert_at(size_t index);
 /* "refuse", "unreachable", ...; NULL and -ENOENT for what is none. */
 const char *plan_effect_name(enum fault_effect effect);
 int plan_effect_by_name(const char *name, enum fault_effect *ret_effect);

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan_validate: what is checkable of a plan without a host, whoever made it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/number.h"
+#include "user/experiment/plan.h"
+
+#define TITLE_MAX	 127
+#define CGROUP_MAX	 1023
+#define UNIT_MAX	 255
+#define LEASE_LOWEST	 (500 * NS_PER_MS)
+#define LEASE_HIGHEST	 (60 * NS_PER_S)
+#define DURATION_HIGHEST (24 * 3600 * NS_PER_S)
+
+/* Headers that plan_render_answer writes, or that would contradict them. */
+static const char *const reserved_headers[] = {"Content-Length", "Connection", "Transfer-Encoding"};
+
+/* What of a request an effect can see decides what its rule may ask for. */
+static const struct {
+	bool message;	/* acts on what the client sends: TCP only */
+	bool sees_http; /* may be limited to HTTP requests */
+} effect_traits[] = {
+	[FAULT_EFFECT_HANG] = {.message = true, .sees_http = true},
+	[FAULT_EFFECT_ANSWER] = {.message = true, .sees_http = true},
+	[FAULT_EFFECT_ALERT] = {.message = true},
+	[FAULT_EFFECT_COUNT] = {0},
+};
+
+static bool has_control(const char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static bool is_token_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool plan_name_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length >= 1 && length <= PLAN_FAULT_NAME_MAX && name[0] != '-' && name[0] != '_' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length;
+}
+
+int plan_header_check(const char *line, size_t length, struct failure *failure)
+{
+	size_t name = 0;
+
+	while (name < length && is_token_character(line[name]))
+		name++;
+	if (name == 0 || name == length || line[name] != ':')
+		return fail(failure, -EINVAL, "header line '%.*s' is not of the form 'Name: value'",
+			    (int)length, line);
+	for (size_t i = name + 1; i < length; i++) {
+		if (((unsigned char)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f)
+			return fail(failure, -EINVAL,
+				    "header '%.*s' holds a control character in its value",
+				    (int)name, line);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(reserved_headers); i++) {
+		if (strlen(reserved_headers[i]) == name &&
+		    strncasecmp(reserved_headers[i], line, name) == 0)
+			return fail(failure, -EINVAL, "header '%s' is written by the answer itself",
+				    reserved_headers[i]);
+	}
+	return 0;
+}
+
+/* Every line ends in CR LF, so that what follows the last one cannot be swallowed by it. */
+static int check_headers(const char *headers, struct failure *failure)
+{
+	while (*headers) {
+		const char *end = strstr(headers, "\r\n");
+		int r;
+
+		if (!end)
+			return fail(failure, -EINVAL, "header lines do not end in CR LF");
+		r = plan_header_check(headers, (size_t)(end - headers), failure);
+		if (r < 0)
+			return r;
+		headers = end + 2;
+	}
+	return 0;
+}
+
+static int check_answer(const struct plan_rule *rule, struct failure *failure)
+{
+	_cleanup_free_ struct fault_answer *answer = NULL;
+	int r;
+
+	if (rule->status < 200 || rule->status > 599)
+		return fail(failure, -EINVAL, "answer status %u is outside 200..599", rule->status);
+	if (rule->reason && has_control(rule->reason))
+		return fail(failure, -EINVAL, "the answer's reason holds a control character");
+	r = rule->headers ? check_headers(rule->headers, failure) : 0;
+	if (r < 0)
+		return r;
+	if (rule->body_length > 0 && !rule->body)
+		return fail(failure, -EINVAL, "the answer's body is missing");
+	if (rule->body_length > 0 && !plan_status_has_body(rule->status))
+		return fail(failure, -EINVAL, "an answer of status %u has no body", rule->status);
+	answer = malloc(sizeof(*answer));
+	if (!answer)
+		return fail(failure, -ENOMEM, "out of memory");
+	for (int close = 0; close <= 1; close++) {
+		r = plan_render_answer(rule, close, answer);
+		if (r == -EMSGSIZE)
+			return fail(failure, -EINVAL, "the answer is longer than %d bytes",
+				    FAULT_ANSWER_MAX);
+		if (r < 0)
+			return fail(failure, r, "out of memory");
+	}
+	return 0;
+}
+
+/* A list within bounds, and there when it is counted. */
+static int check_count(const void *items, size_t count, size_t most, const char *what,
+		       struct failure *failure)
+{
+	if (count > most)
+		return fail(failure, -EINVAL, "%zu %s are more than %zu", count, what, most);
+	if (count > 0 && !items)
+		return fail(failure, -EINVAL, "%zu %s are counted, none is there", count, what);
+	return 0;
+}
+
+static int check_ports(const struct port_range *ports, size_t count, struct failure *failure)
+{
+	int r = check_count(ports, count, PLAN_LIST_MAX, "port ranges", failure);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (ports[i].first == 0 || ports[i].first > ports[i].last)
+			r = fail(failure, -EINVAL, "ports %u-%u are no range of 1..65535",
+				 ports[i].first, ports[i].last);
+	}
+	return r;
+}
+
+static int check_prefix(const struct address_prefix *prefix, struct failure *failure)
+{
+	struct address_prefix again;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (prefix->length > (prefix->ipv4 ? 32 : 128))
+		return fail(failure, -EINVAL, "prefix length %u is out of range", prefix->length);
+	address_format_prefix(prefix, text);
+	/* Reading back what it says finds host bits, and a family that is not the address's. */
+	if (address_parse_prefix(text, &again) < 0 || again.ipv4 != prefix->ipv4)
+		return fail(failure, -EINVAL, "'%s' is no valid prefix", text);
+	return 0;
+}
+
+/* `what` in the plural. */
+static int check_strings(const struct strings *strings, const char *what, size_t longest,
+			 struct failure *failure)
+{
+	int r = check_count(strings->items, strings->count, PLAN_LIST_MAX, what, failure);
+
+	for (size_t i = 0; r == 0 && i < strings->count; i++) {
+		const char *text = strings->items[i];
+
+		if (!*text || strlen(text) > longest)
+			r = fail(failure, -EINVAL,
+				 "one of the %s is empty or longer than %zu bytes", what, longest);
+		else if (has_control(text))
+			r = fail(failure, -EINVAL, "one of the %s holds a control character", what);
+	}
+	return r;
+}
+
+static int check_names(const struct strings *names, struct failure *failure)
+{
+	char name[NAME_SIZE];
+	int r = check_strings(names, "names", 253, failure);
+
+	for (size_t i = 0; r == 0 && i < names->count; i++) {
+		if (name_parse(names->items[i], name, NULL) < 0 ||
+		    strcmp(name, names->items[i]) != 0)
+			r = fail(failure, -EINVAL,
+				 "'%s' is no lower-case host name or '*.domain.example'",
+				 names->items[i]);
+	}
+	return r;
+}
+
+static int check_paths(const struct strings *paths, struct failure *failure)
+{
+	int r = check_strings(paths, "paths", FAULT_PATH_MAX - 1, failure);
+
+	for (size_t i = 0; r == 0 && i < paths->count; i++) {
+		if (paths->items[i][0] != '/' || strchr(paths->items[i], ' '))
+			r = fail(failure, -EINVAL,
+				 "path '%s' does not begin with '/' or has a space",
+				 paths->items[i]);
+	}
+	return r;
+}
+
+bool plan_cgroup_is_valid(const char *path)
+{
+	const char *part = path;
+
+	if (path[0] != '/' || strlen(path) > CGROUP_MAX)
+		return false;
+	/* No "//", "/.", "/..", nor a slash at the end: one spelling per cgroup, none above. */
+	while (*part == '/') {
+		size_t length = strcspn(++part, "/");
+
+		if (length == 0 || (length == 1 && part[0] == '.') ||
+		    (length == 2 && part[0] == '.' && part[1] == '.'))
+			return false;
+		part += length;
+	}
+	return true;
+}
+
+static int check_cgroups(const struct strings *cgroups, struct failure *failure)
+{
+	int r = check_strings(cgroups, "cgroups", CGROUP_MAX, failure);
+
+	for (size_t i = 0; r == 0 && i < cgroups->count; i++) {
+		if (!plan_cgroup_is_valid(cgroups->items[i]))
+			r = fail(failure, -EINVAL,
+				 "cgroup '%s' is no path below the cgroup mount like '/a/b'",
+				 cgroups->items[i]);
+	}
+	return r;
+}
+
+/* A list constrains when no entry of it stands for everything. */
+static bool match_is_bounded(const struct plan_match *match)
+{
+	bool ports = match->ports_count > 0, prefixes = match->prefixes_count > 0;
+	bool paths = match->paths.count > 0;
+
+	for (size_t i = 0; i < match->ports_count; i++)
+		ports = ports && (match->ports[i].first > 1 || match->ports[i].last < 65535);
+	for (size_t i = 0; i < match->prefixes_count; i++)
+		prefixes = prefixes && match->prefixes[i].length > 0;
+	for (size_t i = 0; i < match->paths.count; i++)
+		paths = paths && strcmp(match->paths.items[i], "/") != 0;
+	return ports || prefixes || paths || match->names.count > 0 || match->cgroups.count > 0;
+}
+
+static int check_match(const struct plan_match *match, struct failure *failure)
+{
+	int r = check_ports(match->ports, match->ports_count, failure);
+
+	if (r == 0)
+		r = check_count(match->prefixes, match->prefixes_count, PLAN_LIST_MAX, "prefixes",
+				failure);
+	for (size_t i = 0; r == 0 && i < match->prefixes_count; i++)
+		r = check_prefix(&match->prefixes[i], failure);
+	if (r == 0)
+		r = check_names(&match->names, failure);
+	if (r == 0)
+		r = check_paths(&match->paths, failure);
+	if (r == 0)
+		r = check_cgroups(&match->cgroups, failure);
+	if (r < 0)
+		return r;
+	if (!match->tcp && !match->udp)
+		return fail(failure, -EINVAL, "no protocol is matched");
+	if (match->methods >= 1U << FAULT_METHOD_COUNT)
+		return fail(failure, -EINVAL, "an HTTP method is unknown");
+	if ((match->paths.count > 0 || match->methods) && !match->http)
+		return fail(failure, -EINVAL,
+			    "paths and methods need an HTTP request, http is off");
+	if (match->http && match->udp)
+		return fail(failure, -EINVAL, "HTTP requests are matched on tcp only");
+	if (!match_is_bounded(match))
+		return fail(failure, -EINVAL,
+			    "it would match everything; an address, name, port, path or cgroup is "
+			    "needed");
+	return 0;
+}
+
+/* Fields that say what the effect does belong to it alone. */
+static int check_effect_fields(const struct plan_rule *rule, struct failure *failure)
+{
+	bool answer = rule->effect == FAULT_EFFECT_ANSWER;
+	bool alert = rule->effect == FAULT_EFFECT_ALERT;
+
+	if (rule->effect == FAULT_EFFECT_LOSS && rule->loss == 0)
+		return fail(failure, -EINVAL, "a loss of 0 %% does nothing");
+	if (rule->loss > FAULT_SHARE_ALWAYS)
+		return fail(failure, -EINVAL, "a loss above 100 %%");
+	if (rule->effect != FAULT_EFFECT_LOSS && rule->loss)
+		return fail(failure, -EINVAL, "a loss belongs to the effect loss only");
+	if (alert && !plan_alert_name(rule->alert))
+		return fail(failure, -EINVAL, "%u is no TLS error alert", rule->alert);
+	if (!alert && rule->alert)
+		return fail(failure, -EINVAL, "an alert belongs to the effect alert only");
+	if (!answer && (rule->status || rule->reason || rule->headers || rule->body_length > 0))
+		return fail(failure, -EINVAL, "an answer belongs to the effect answer only");
+	return answer ? check_answer(rule, failure) : 0;
+}
+
+static int check_rule(const struct plan_rule *rule, struct failure *failure)
+{
+	const char *effect = plan_effect_name(rule->effect);
+	int r;
+
+	if (!effect)
+		return fail(failure, -EINVAL, "effect %u is unknown", (unsigned int)rule->effect);
+	if (rule->share == 0 || rule->share > FAULT_SHARE_ALWAYS)
+		return fail(failure, -EINVAL, "the share is not above 0 %% and at most 100 %%");
+	if (effect_traits[rule->effect].message && rule->match.udp)
+		return fail(failure, -EINVAL, "effect %s acts on tcp only", effect);
+	r = check_match(&rule->match, failure);
+	if (r < 0)
+		return r;
+	if (rule->match.http && !effect_traits[rule->effect].sees_http)
+		return fail(failure, -EINVAL,
+			    "effect %s acts before an HTTP request is seen; match without http",
+			    effect);
+	return check_effect_fields(rule, failure);
+}
+
+static int check_protect(const struct plan_protect *protect, struct failure *failure)
+{
+	int r = check_prefix(&protect->prefix, failure);
+
+	return r < 0 ? r : check_ports(protect->ports, protect->ports_count, failure);
+}
+
+static int check_times(const struct plan *plan, struct failure *failure)
+{
+	if (plan->duration_ns == 0)
+		return fail(failure, -EINVAL, "the duration is 0");
+	if (plan->duration_ns > DURATION_HIGHEST)
+		return fail(failure, -EINVAL, "the duration is above 24h");
+	if (plan->lease_ns < LEASE_LOWEST || plan->lease_ns > LEASE_HIGHEST)
+		return fail(failure, -EINVAL, "the lease is outside 500ms..1m");
+	return 0;
+}
+
+static int check_head(const struct plan *plan, struct failure *failure)
+{
+	int r;
+
+	if (!plan->title || !*plan->title || strlen(plan->title) > TITLE_MAX)
+		return fail(failure, -EINVAL, "the title is missing or longer than %d bytes",
+			    TITLE_MAX);
+	if (has_control(plan->title))
+		return fail(failure, -EINVAL, "the title holds a control character");
+	r = check_times(plan, failure);
+	if (r < 0)
+		return r;
+	r = check_cgroups(&plan->cgroups, failure);
+	if (r < 0)
+		return fail_in(failure, r, "scope");
+	r = check_strings(&plan->units, "units", UNIT_MAX, failure);
+	if (r < 0)
+		return fail_in(failure, r, "scope");
+	r = check_count(plan->protect, plan->protect_count, FAULT_PROTECTED_MAX, "protections",
+			failure);
+	if (r < 0)
+		return r;
+	if (plan->rules_count == 0)
+		return fail(failure, -EINVAL, "there is no rule");
+	return check_count(plan->rules, plan->rules_count, FAULT_RULES_MAX, "rules", failure);
+}
+
+int plan_validate(const struct plan *plan, struct failure *failure)
+{
+	int r = check_head(plan, failure);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < plan->protect_count; i++) {
+		r = check_protect(&plan->protect[i], failure);
+		if (r < 0)
+			return fail_in(failure, r, "protection %zu", i + 1);
+	}
+	for (size_t i = 0; i < plan->rules_count; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
+
+		if (!rule->fault || !plan_name_is_valid(rule->fault))
+			return fail(failure, -EINVAL,
+				    "rule %zu: the fault's name is not of the form "
+				    "[a-z0-9][a-z0-9_-]{0,47}",
+				    i + 1);
+		r = check_rule(rule, failure);
+		if (r < 0)
+			return fail_in(failure, r, "fault %s", rule->fault);
+	}
+	return 0;
+}
