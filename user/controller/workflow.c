@@ -26,7 +26,6 @@ struct workflows {
 	struct http *http;
 	const struct identity *identity;
 	uint64_t seed, origin;
-	bool stopped; /* a hook may stop the set in the middle of a round */
 	struct workflow_hooks hooks;
 	size_t count;
 	struct line lines[];
@@ -106,8 +105,6 @@ static void flight_attempted(struct flight *flight, struct attempt *attempt, con
 		flight_end(flight);
 		return;
 	}
-	if (set->stopped)
-		return;
 	pause = workflow_backoff(workflow, unit->workflow, unit->number, unit->attempts + 1,
 				 set->seed);
 	if (loop_timer_set(set->loop, &flight->pause, attempt->ended_at + pause) < 0)
@@ -248,12 +245,11 @@ static void on_due(void *data, uint64_t now)
 	uint64_t due = next_due(line);
 
 	/* Open loop: what the loop was late for starts now, all of it. */
-	while (due <= now && !line->set->stopped) {
+	while (due <= now) {
 		unit_start(line, line->next++, due, now);
 		due = next_due(line);
 	}
-	if (!line->set->stopped)
-		loop_timer_set(line->set->loop, &line->timer, due);
+	loop_timer_set(line->set->loop, &line->timer, due);
 }
 
 int workflows_new(const struct experiment *experiment, struct loop *loop, struct http *http,
@@ -297,7 +293,6 @@ int workflows_start(struct workflows *workflows, uint64_t origin)
 
 void workflows_stop(struct workflows *workflows)
 {
-	workflows->stopped = true;
 	for (size_t i = 0; i < workflows->count; i++) {
 		struct line *line = &workflows->lines[i];
 

@@ -14,6 +14,7 @@
 
 struct workflows;
 
+/* Hooks must not stop or free the set; a timer of the loop can. */
 struct workflow_hooks {
 	/* `detail` is one line or the command's last output; "" when the attempt succeeded. */
 	void (*attempt_ended)(void *data, const struct attempt *attempt, const char *detail,
