@@ -17,10 +17,10 @@
 #define FAULT_CONTRACT_VERSION 1
 
 enum {
-	FAULT_RULES_MAX = 64,	      /* rules armed on a host: bits of a mask */
-	FAULT_PROTECTED_MAX = 64,     /* protected destinations: bits of a second mask */
-	FAULT_NAME_MAX = 256,	      /* LPM key bytes: reversed name and its terminator */
-	FAULT_PATH_MAX = 256,	      /* LPM key bytes of an HTTP path; longer paths match by their front */
+	FAULT_RULES_MAX = 64,	  /* rules armed on a host: bits of a mask */
+	FAULT_PROTECTED_MAX = 64, /* protected destinations: bits of a second mask */
+	FAULT_NAME_MAX = 256,	  /* LPM key bytes: reversed name and its terminator */
+	FAULT_PATH_MAX = 256, /* LPM key bytes of an HTTP path; longer paths match by their front */
 	FAULT_ANSWER_MAX = 4096,      /* bytes of one rendered HTTP answer: headers and body */
 	FAULT_CGROUP_LEVELS_MAX = 16, /* depth to which cgroup ancestors are looked up */
 	FAULT_BUCKET_NS = 100000000,  /* width of one bucket of the time series */
@@ -36,9 +36,9 @@ enum fault_effect {
 	FAULT_EFFECT_UNREACHABLE = 2, /* connect: EHOSTUNREACH at once */
 	FAULT_EFFECT_DROP = 3,	      /* packet: silence in both directions */
 	FAULT_EFFECT_LOSS = 4,	      /* packet: each packet is lost with a probability */
-	FAULT_EFFECT_HANG = 5,	      /* message: swallow what the client sends, keep the connection */
-	FAULT_EFFECT_ANSWER = 6,      /* message: an HTTP response from the kernel */
-	FAULT_EFFECT_ALERT = 7,	      /* message: a fatal TLS alert in reply to the ClientHello */
+	FAULT_EFFECT_HANG = 5,	 /* message: swallow what the client sends, keep the connection */
+	FAULT_EFFECT_ANSWER = 6, /* message: an HTTP response from the kernel */
+	FAULT_EFFECT_ALERT = 7,	 /* message: a fatal TLS alert in reply to the ClientHello */
 	FAULT_EFFECT_COUNT = 8,
 };
 
@@ -72,24 +72,29 @@ enum {
  * The names that user space prints stand in fault_reason_names (user/protocol/names.c).
  */
 enum fault_reason {
-	FAULT_REASON_HIT = 0,		  /* the effect was carried out */
-	FAULT_REASON_OUTSIDE_WINDOW = 1,  /* matched, but the rule's window is not open */
-	FAULT_REASON_LEASE_EXPIRED = 2,	  /* matched in its window, but lease or deadline has passed */
-	FAULT_REASON_SHARE = 3,		  /* matched, spared by the rule's share */
-	FAULT_REASON_PROTECTED = 4,	  /* matched, but the destination is protected */
-	FAULT_REASON_ADDRESS_ONLY = 5,	  /* hit by a learned address alone; no name was seen */
-	FAULT_REASON_SHARED_ADDRESS = 6,  /* left to a later look: the address serves other names too */
-	FAULT_REASON_INBOUND = 7,	  /* matched, but the connection was opened by the peer */
-	FAULT_REASON_QUIC = 8,		  /* UDP port 443 refused so that QUIC does not slip past */
-	FAULT_REASON_NO_SOCKMAP = 9,	  /* the socket cannot be watched: another sockmap owns it */
-	FAULT_REASON_SPLIT = 10,	  /* request or ClientHello split over writes: not handled */
-	FAULT_REASON_PIPELINED = 11,	  /* an earlier response is outstanding: not handled */
-	FAULT_REASON_NOT_HTTP = 12,	  /* neither HTTP/1 nor TLS: not handled */
-	FAULT_REASON_TLS_HIDES = 13,	  /* the rule needs an HTTP request, the connection is TLS */
-	FAULT_REASON_TOO_LONG = 14,	  /* request line or Host longer than the parser's bound */
+	FAULT_REASON_HIT = 0,		 /* the effect was carried out */
+	FAULT_REASON_OUTSIDE_WINDOW = 1, /* matched, but the rule's window is not open */
+	FAULT_REASON_LEASE_EXPIRED =
+		2,		       /* matched in its window, but lease or deadline has passed */
+	FAULT_REASON_SHARE = 3,	       /* matched, spared by the rule's share */
+	FAULT_REASON_PROTECTED = 4,    /* matched, but the destination is protected */
+	FAULT_REASON_ADDRESS_ONLY = 5, /* hit by a learned address alone; no name was seen */
+	FAULT_REASON_SHARED_ADDRESS =
+		6,		     /* left to a later look: the address serves other names too */
+	FAULT_REASON_INBOUND = 7,    /* matched, but the connection was opened by the peer */
+	FAULT_REASON_QUIC = 8,	     /* UDP port 443 refused so that QUIC does not slip past */
+	FAULT_REASON_NO_SOCKMAP = 9, /* the socket cannot be watched: another sockmap owns it */
+	FAULT_REASON_SPLIT = 10,     /* request or ClientHello split over writes: not handled */
+	FAULT_REASON_PIPELINED = 11, /* an earlier response is outstanding: not handled */
+	FAULT_REASON_NOT_HTTP = 12,  /* neither HTTP/1 nor TLS: not handled */
+	FAULT_REASON_TLS_HIDES = 13, /* the rule needs an HTTP request, the connection is TLS */
+	FAULT_REASON_TOO_LONG = 14,  /* request line or Host longer than the parser's bound */
 	FAULT_REASON_BODY_SWALLOWED = 15, /* messages of a request body that were swallowed */
 	FAULT_REASON_KERNEL_ERROR = 16,	  /* a helper failed; the traffic was passed */
-	FAULT_REASON_COUNT = 17,
+	FAULT_REASON_OUTRANKED = 17,	  /* matched, but a rule before it acted */
+	FAULT_REASON_COUNT = 18,
+	FAULT_REASON_MAX =
+		32, /* size of the counters: a power of two, so that an index is masked */
 };
 
 /* fault_control.flags */
@@ -99,6 +104,7 @@ enum {
 	FAULT_CONTROL_PACKET = 1U << 2,	 /* some rule needs the packet layer */
 	FAULT_CONTROL_SHADOW = 1U << 3,	 /* count only, touch nothing */
 	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
+	FAULT_CONTROL_ANSWER = 1U << 5,	 /* some rule answers: follow where responses end */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -145,10 +151,10 @@ struct fault_window {
 
 /* Map `rules`, one per rule: what it does. Written at arming. */
 struct fault_rule {
-	__u16 effect; /* enum fault_effect */
-	__u16 flags;  /* FAULT_RULE_* */
-	__u32 share;  /* parts per million of connections or requests */
-	__u32 loss;   /* parts per million of packets, for FAULT_EFFECT_LOSS */
+	__u16 effect;  /* enum fault_effect */
+	__u16 flags;   /* FAULT_RULE_* */
+	__u32 share;   /* parts per million of connections or requests */
+	__u32 loss;    /* parts per million of packets, for FAULT_EFFECT_LOSS */
 	__u16 methods; /* bit per enum fault_method; 0: any */
 	__u8 alert;    /* TLS alert description (RFC 8446, 6.2) */
 	__u8 padding;
@@ -166,12 +172,13 @@ struct fault_answer {
 
 /* Map `counters`, per CPU, one per rule. */
 struct fault_counters {
-	__u64 connects; /* connection attempts (UDP: connects and first sends) that the rule matched */
+	__u64 connects; /* connection attempts (UDP: connects and first sends) that the rule matched
+			 */
 	__u64 requests; /* HTTP requests or ClientHellos that the rule matched */
-	__u64 hits;	/* effects carried out: connections, requests, or packets for drop and loss */
-	__u64 passes;	/* matched, and let through */
-	__u64 packets;	/* packets dropped */
-	__u64 reasons[FAULT_REASON_COUNT];
+	__u64 hits;   /* effects carried out: connections, requests, or packets for drop and loss */
+	__u64 passes; /* matched, and let through */
+	__u64 packets;			 /* packets dropped */
+	__u64 reasons[FAULT_REASON_MAX]; /* FAULT_REASON_COUNT are in use */
 };
 
 /* Map `series`, key: one bucket of one rule. */
@@ -251,7 +258,7 @@ FAULT_ASSERT_SIZE(struct fault_control, 22 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 48);
 FAULT_ASSERT_SIZE(struct fault_rule, 16);
 FAULT_ASSERT_SIZE(struct fault_answer, 8 + FAULT_ANSWER_MAX);
-FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_COUNT) * 8);
+FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_MAX) * 8);
 FAULT_ASSERT_SIZE(struct fault_series_key, 8);
 FAULT_ASSERT_SIZE(struct fault_series, 32);
 FAULT_ASSERT_SIZE(struct fault_masks, 16);

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The connect layer: cgroup hooks on connect and on sends of unconnected UDP sockets. */
+#include "kernel/lookup.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set by the engine before loading: the kernel has bpf_set_retval (5.18). */
+const volatile __u8 config_has_retval = 1;
+
+#define ERRNO_ECONNREFUSED 111
+#define ERRNO_EHOSTUNREACH 113
+#define PORT_HTTPS	   443
+
+enum { VERDICT_REFUSE = 0, VERDICT_PASS = 1 };
+
+static __always_inline __u64 look_cgroup(const struct fault_control *fault_control)
+{
+	__u64 mask = fault_control->any_cgroup;
+	int level;
+
+	if (!(fault_control->flags & FAULT_CONTROL_CGROUP))
+		return mask;
+	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+		__u64 *found;
+
+		if (!id)
+			break;
+		found = bpf_map_lookup_elem(&cgroups, &id);
+		if (found)
+			mask |= *found;
+	}
+	return mask;
+}
+
+static __always_inline int refuse_with(int error)
+{
+	if (config_has_retval)
+		bpf_set_retval(-error);
+	return VERDICT_REFUSE;
+}
+
+/* What the rules that a flow's destination decides come to. */
+struct connect_decision {
+	struct flow flow;
+	__u64 cookie;
+	__u64 now;
+	__u32 packet_rule; /* 1 + the rule whose packets are to be dropped; 0: none */
+	__u32 error;	   /* errno of the rule that refuses; 0: none */
+	__u32 won;	   /* a rule acts: the later ones only count */
+	__u32 by_address;  /* the rule at hand matched by its learned address alone */
+};
+
+/* Lets one rule act on the attempt. Every rule counts it; the first live one wins. */
+FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 index)
+{
+	__u32 effect = rule_effect(index);
+	int reason;
+
+	if (!decision)
+		return 0;
+	count_arrival(index, MATCH_CONNECT, decision->now);
+	if (effect >= FAULT_EFFECT_HANG)
+		return 0; /* the message layer goes on from here */
+	reason = rule_verdict(index, decision->cookie, 0, decision->now);
+	if (effect == FAULT_EFFECT_DROP || effect == FAULT_EFFECT_LOSS) {
+		/* Packets ask for the window themselves: the connection may outlive it. */
+		if (!decision->packet_rule)
+			decision->packet_rule = index + 1;
+		if (reason == FAULT_REASON_HIT)
+			decision->won = 1;
+		else
+			count_pass(index, &decision->flow, reason, decision->now);
+		return 0;
+	}
+	if (reason != FAULT_REASON_HIT || decision->won) {
+		count_pass(index, &decision->flow, reason, decision->now);
+		return 0;
+	}
+	decision->won = 1;
+	decision->error =
+		effect == FAULT_EFFECT_UNREACHABLE ? ERRNO_EHOSTUNREACH : ERRNO_ECONNREFUSED;
+	count_hit(index, &decision->flow, decision->now);
+	if (decision->by_address)
+		count_reason(index, FAULT_REASON_ADDRESS_ONLY);
+	return 0;
+}
+
+static __always_inline void connect_decide(struct connect_decision *decision, __u64 mask,
+					   __u64 by_address)
+{
+	int i;
+
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
+		decision->by_address = (by_address & mask & -mask) != 0;
+		connect_decide_rule(decision, mask_lowest(mask));
+	}
+}
+
+/* QUIC to an address that a message rule's name was learned at: refused, so that clients fall back
+ * to TCP, where the rule can see the name. */
+static __always_inline int quic_decide(const struct fault_control *fault_control,
+				       const struct flow *flow, const struct fault_look *look,
+				       __u64 now)
+{
+	__u64 mask = fault_control->quic_rules & look->learned.mask & look->cgroup &
+		     look->destination.rules;
+	int i;
+
+	if (flow->protocol != FAULT_PROTOCOL_UDP || flow->port != PORT_HTTPS ||
+	    look->learned.expires <= now)
+		return VERDICT_PASS;
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
+		__u32 index = mask_lowest(mask);
+
+		if (rule_verdict(index, 0, 0, now) == FAULT_REASON_HIT) {
+			count_reason(index, FAULT_REASON_QUIC);
+			return refuse_with(ERRNO_ECONNREFUSED);
+		}
+	}
+	return VERDICT_PASS;
+}
+
+/* Remembers the verdict with the socket, for the layers that see its stream or its packets. */
+static __always_inline void socket_remember(const struct fault_control *fault_control,
+					    struct bpf_sock *socket, const struct flow *flow,
+					    const struct fault_match *match, __u64 look,
+					    __u64 cookie, __u32 packet_rule)
+{
+	struct socket_state *state;
+
+	state = bpf_sk_storage_get(&socket_state, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!state)
+		return;
+	__builtin_memset(state, 0, sizeof(*state));
+	state->generation = fault_control->generation;
+	state->cookie = cookie;
+	state->candidates = look;
+	state->by_address = match->by_address;
+	state->decided = match->decided;
+	state->packet_rule = packet_rule;
+	state->port = flow->port;
+	__builtin_memcpy(state->address, flow->address, 16);
+}
+
+static __always_inline int connect_matched(struct bpf_sock_addr *context,
+					   const struct fault_control *fault_control,
+					   const struct flow *flow, const struct fault_match *match,
+					   __u64 now)
+{
+	struct connect_decision decision = {.flow = *flow, .now = now};
+	struct bpf_sock *socket = context->sk;
+	__u64 needs_look = 0;
+
+	if (match->shared)
+		count_reasons(match->shared, FAULT_REASON_SHARED_ADDRESS);
+	decision.cookie = bpf_get_socket_cookie(context);
+	connect_decide(&decision, match->decided, match->by_address);
+	if (decision.error)
+		return refuse_with((int)decision.error);
+	if (flow->protocol == FAULT_PROTOCOL_TCP)
+		needs_look = match_needs_look(fault_control, match);
+	if (socket && (needs_look || decision.packet_rule))
+		socket_remember(fault_control, socket, flow, match, needs_look, decision.cookie,
+				decision.packet_rule);
+	return VERDICT_PASS;
+}
+
+static __always_inline int connect_handle(struct bpf_sock_addr *context, const struct flow *flow)
+{
+	struct fault_control *fault_control = control_get();
+	struct fault_look look;
+	struct fault_match match;
+	__u64 now;
+	int verdict;
+
+	if (!fault_control)
+		return VERDICT_PASS;
+	if (flow->protocol != FAULT_PROTOCOL_TCP && flow->protocol != FAULT_PROTOCOL_UDP)
+		return VERDICT_PASS;
+	look_port(fault_control, flow, &look.port);
+	look_destination(fault_control, flow->address, &look.destination);
+	if (!(look.destination.rules & (look.port.rules | fault_control->quic_rules)))
+		return VERDICT_PASS;
+	look.cgroup = look_cgroup(fault_control);
+	look_learned(fault_control, flow->address, &look.learned);
+	now = bpf_ktime_get_boot_ns();
+	match_flow(fault_control, &look, now, &match);
+	if (match.protected_rules) {
+		count_reasons(match.protected_rules, FAULT_REASON_PROTECTED);
+		return VERDICT_PASS;
+	}
+	verdict = quic_decide(fault_control, flow, &look, now);
+	if (verdict != VERDICT_PASS || !match.candidates)
+		return verdict;
+	return connect_matched(context, fault_control, flow, &match, now);
+}
+
+static __always_inline int connect_ipv4(struct bpf_sock_addr *context)
+{
+	struct flow flow = {
+		.protocol = context->protocol,
+		.port = bpf_ntohs((__u16)context->user_port),
+	};
+
+	address_set_ipv4(flow.address, context->user_ip4);
+	return connect_handle(context, &flow);
+}
+
+static __always_inline int connect_ipv6(struct bpf_sock_addr *context)
+{
+	struct flow flow = {
+		.protocol = context->protocol,
+		.port = bpf_ntohs((__u16)context->user_port),
+	};
+	__u32 *words = (__u32 *)flow.address;
+
+	words[0] = context->user_ip6[0];
+	words[1] = context->user_ip6[1];
+	words[2] = context->user_ip6[2];
+	words[3] = context->user_ip6[3];
+	return connect_handle(context, &flow);
+}
+
+SEC("cgroup/connect4")
+int fault_connect4(struct bpf_sock_addr *context)
+{
+	return connect_ipv4(context);
+}
+
+SEC("cgroup/connect6")
+int fault_connect6(struct bpf_sock_addr *context)
+{
+	return connect_ipv6(context);
+}
+
+SEC("cgroup/sendmsg4")
+int fault_sendmsg4(struct bpf_sock_addr *context)
+{
+	return connect_ipv4(context);
+}
+
+SEC("cgroup/sendmsg6")
+int fault_sendmsg6(struct bpf_sock_addr *context)
+{
+	return connect_ipv6(context);
+}

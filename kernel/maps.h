@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps. Static linking merges the definitions of the three program files into one of each. */
+#ifndef FAULTD_MAPS_H
+#define FAULTD_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "kernel/dns.h"
+#include "kernel/http.h"
+#include "kernel/tls.h"
+
+/* What a socket's stream is known to be. */
+enum socket_mode {
+	SOCKET_FRESH = 0,   /* nothing was sent yet */
+	SOCKET_HTTP = 1,    /* the next byte begins a request */
+	SOCKET_CHUNKED = 2, /* in the middle of a chunked request body that passes */
+	SOCKET_SWALLOW = 3, /* `swallow` bytes of an answered request's body are still to come */
+	SOCKET_DEAF = 4,    /* everything the client sends is swallowed */
+	SOCKET_REFUSED = 5, /* every send fails */
+	SOCKET_NAMED = 6,   /* TLS whose name was matched: hang may still apply */
+	SOCKET_OPAQUE = 7,  /* not looked at any more */
+};
+
+/* Where the server's side of a watched HTTP connection stands. */
+enum response_state {
+	RESPONSE_IDLE = 0,    /* none is due */
+	RESPONSE_DUE = 1,     /* a request was passed on; its response has not begun */
+	RESPONSE_BODY = 2,    /* `response_left` bytes are still to come */
+	RESPONSE_CHUNKED = 3, /* until the last chunk */
+	RESPONSE_UNKNOWN = 4, /* its end cannot be told */
+};
+
+/* Per socket, in `socket_state`: the cached verdict and where the stream stands. */
+struct socket_state {
+	__u64 generation; /* of the verdict; another than control's: stale */
+	__u64 cookie;
+	__u64 candidates; /* rules that protocol, port, destination and cgroup leave */
+	__u64 by_address; /* name rules among them that own the address alone */
+	__u64 decided;	  /* rules that the destination decided at the connect */
+	__u64 swallow;
+	__u64 requests; /* seen on this connection; numbers the share decisions */
+	__u64 response_left;
+	__u64 response_tail; /* last 8 bytes of a chunked response */
+	__u32 response;	     /* enum response_state */
+	__u32 response_to_head;
+	__u32 mode;	     /* enum socket_mode */
+	__u32 packet_rule;   /* 1 + rule whose packets are dropped; 0: none */
+	__u32 next_sequence; /* TCP sequence expected from the server */
+	__u32 sequence_known;
+	__u32 inbound; /* the peer opened it: never touched */
+	__u32 port;
+	__u8 address[16];
+};
+
+struct scratch {
+	struct fault_text text;
+	struct http_head head;
+	struct tls_hello hello;
+	struct fault_name_key name;
+	struct fault_path_key path;
+	struct dns_name dns_name;
+	struct dns_record record;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fault_control);
+} control SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FAULT_RULES_MAX);
+	__type(key, __u32);
+	__type(value, struct fault_window);
+} windows SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FAULT_RULES_MAX);
+	__type(key, __u32);
+	__type(value, struct fault_rule);
+} rules SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * FAULT_RULES_MAX);
+	__type(key, __u32);
+	__type(value, struct fault_answer);
+} answers SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FAULT_RULES_MAX);
+	__type(key, __u32);
+	__type(value, struct fault_counters);
+} counters SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct fault_series_key);
+	__type(value, struct fault_series);
+} series SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct fault_masks);
+} ports SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct fault_prefix4);
+	__type(value, struct fault_masks);
+} prefixes4 SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct fault_prefix6);
+	__type(value, struct fault_masks);
+} prefixes6 SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct fault_name_key);
+	__type(value, __u64);
+} names SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct fault_path_key);
+	__type(value, __u64);
+} paths SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u64);
+} cgroups SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u8[16]);
+	__type(value, struct fault_learned);
+} addresses SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, __u64);
+} sockets SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct socket_state);
+} socket_state SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 262144);
+} events SEC(".maps") __weak;
+
+/*
+ * Two elements, because a program in process context may be interrupted on its CPU by one in
+ * softirq context: the message layer uses the first, the packet layer the second.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps") __weak;
+
+enum { SCRATCH_MESSAGE = 0, SCRATCH_PACKET = 1 };
+
+static __always_inline struct scratch *scratch_get(__u32 layer)
+{
+	return bpf_map_lookup_elem(&scratch, &layer);
+}
+
+static __always_inline struct fault_control *control_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&control, &zero);
+}
+
+#endif

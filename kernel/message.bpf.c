@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The message layer. sockops puts a connection that a rule may have to look at into map `sockets`;
+ * from then on every send of the client passes fault_message, which sees whole writes before they
+ * become packets. An answer or alert is written in front of the client's bytes, those are popped,
+ * and the rest is redirected to the ingress queue of the same socket: the client reads it as the
+ * server's, the server sees nothing, and the connection stays in step.
+ */
+#include "kernel/lookup.h"
+
+/* The longest run of bytes that one verdict can cover. */
+#define APPLY_MAX 0x7fffffffU
+
+/* What the front of a message was recognised as. */
+enum message_kind {
+	KIND_OTHER = 0, /* first bytes of neither HTTP/1 nor TLS */
+	KIND_HTTP = 1,
+	KIND_TLS = 2,	/* a ClientHello */
+	KIND_LATER = 3, /* further bytes of a connection that is neither HTTP nor new */
+};
+
+struct message_decision {
+	struct flow flow;
+	__u64 cookie;
+	__u64 now;
+	__u64 item;	   /* number of the request on its connection */
+	__u64 connected;   /* rules whose connect was counted before */
+	__u32 kind;	   /* enum message_kind */
+	__u32 method;	   /* enum fault_method */
+	__u32 first;	   /* the connection's first message */
+	__u32 out_of_step; /* an earlier response is still due: an answer would overtake it */
+	__u32 address_only;
+	__u32 winner;	   /* 1 + the rule that acts; 0: none */
+	__u32 effect;	   /* of the winner */
+	__u32 packet_rule; /* 1 + rule whose packets are to be dropped */
+	__u32 stays;	   /* a matched rule may still act on later messages */
+	__u32 padding;
+};
+
+/* Why `effect` cannot be carried out on a message of this kind; HIT when it can. */
+static __always_inline enum fault_reason message_obstacle(const struct message_decision *decision,
+							  __u32 effect)
+{
+	if (effect == FAULT_EFFECT_ANSWER) {
+		if (decision->kind == KIND_TLS)
+			return FAULT_REASON_TLS_HIDES;
+		if (decision->kind != KIND_HTTP)
+			return FAULT_REASON_NOT_HTTP;
+		if (decision->out_of_step)
+			return FAULT_REASON_PIPELINED;
+	}
+	if (effect == FAULT_EFFECT_ALERT && decision->kind != KIND_TLS)
+		return FAULT_REASON_NOT_HTTP;
+	return FAULT_REASON_HIT;
+}
+
+/* Lets one rule, matched in every dimension but the method, act on the message. */
+FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 index)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	__u32 effect;
+	int reason;
+
+	if (!decision || !rule)
+		return 0;
+	effect = rule->effect;
+	if (decision->kind == KIND_LATER && effect != FAULT_EFFECT_HANG)
+		return 0;
+	if (decision->kind == KIND_HTTP && !match_method(rule, decision->method))
+		return 0;
+	if (decision->kind != KIND_LATER) {
+		if (decision->first && !(decision->connected >> (index & 63) & 1))
+			count_arrival(index, MATCH_CONNECT, decision->now);
+		count_arrival(index, MATCH_REQUEST, decision->now);
+	}
+	reason = message_obstacle(decision, effect);
+	if (reason == FAULT_REASON_HIT)
+		reason = rule_verdict(index, decision->cookie,
+				      effect == FAULT_EFFECT_ANSWER ? decision->item : 0,
+				      decision->now);
+	if (effect == FAULT_EFFECT_HANG)
+		decision->stays = 1;
+	if (effect == FAULT_EFFECT_DROP || effect == FAULT_EFFECT_LOSS) {
+		if (!decision->packet_rule)
+			decision->packet_rule = index + 1;
+		if (reason == FAULT_REASON_HIT)
+			return 0; /* the packets are counted as they are dropped */
+	}
+	if (reason == FAULT_REASON_HIT && decision->winner)
+		reason = FAULT_REASON_OUTRANKED;
+	if (reason != FAULT_REASON_HIT) {
+		if (decision->kind != KIND_LATER)
+			count_pass(index, &decision->flow, reason, decision->now);
+		return 0;
+	}
+	decision->winner = index + 1;
+	decision->effect = effect;
+	count_hit(index, &decision->flow, decision->now);
+	if (decision->address_only)
+		count_reason(index, FAULT_REASON_ADDRESS_ONLY);
+	return 0;
+}
+
+FAULT_SCAN int message_decide(struct message_decision *decision, __u64 mask)
+{
+	int i;
+
+	if (!decision)
+		return 0;
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1)
+		message_decide_rule(decision, mask_lowest(mask));
+	return 0;
+}
+
+/*
+ * The copies below come in two functions each, whole words and the rest, so that the verifier does
+ * not walk the second loop once for every way out of the first.
+ */
+
+/* Copies whole words of the message's linear part to the scratch text. Returns the bytes copied. */
+FAULT_SCAN __u32 message_load_words(struct sk_msg_md *message)
+{
+	struct scratch *memory = scratch_get(SCRATCH_MESSAGE);
+	__u8 *data = (__u8 *)(long)message->data, *end = (__u8 *)(long)message->data_end;
+	__u32 i;
+
+	if (!memory)
+		return 0;
+	for (i = 0; i < FAULT_TEXT_MAX / 8; i++) {
+		if (data + 8 > end)
+			break;
+		*(__u64 *)&memory->text.bytes[i * 8] = *(__u64 *)data;
+		data += 8;
+	}
+	return i * 8;
+}
+
+/* Copies the up to 7 bytes from `at` to the end. Returns where it ended. */
+FAULT_SCAN __u32 message_load_rest(struct sk_msg_md *message, __u32 at)
+{
+	struct scratch *memory = scratch_get(SCRATCH_MESSAGE);
+	__u8 *data = (__u8 *)(long)message->data, *end = (__u8 *)(long)message->data_end;
+	__u32 i;
+
+	if (!memory || at >= FAULT_TEXT_MAX)
+		return at;
+	data += at & FAULT_TEXT_MASK;
+	for (i = 0; i < 7; i++) {
+		if (data + 1 > end)
+			break;
+		memory->text.bytes[(at + i) & FAULT_TEXT_MASK] = *data;
+		data++;
+	}
+	return at + i;
+}
+
+/* Copies the message's front to the scratch text. 0 or -1. */
+static __always_inline int message_load(struct sk_msg_md *message, struct fault_text *text)
+{
+	__u32 want = message->size, have;
+
+	if (want > FAULT_TEXT_MAX)
+		want = FAULT_TEXT_MAX;
+	/* Only a message in several pieces is copied by this; most are linear already. */
+	if (bpf_msg_pull_data(message, 0, want, 0))
+		return -1;
+	have = message_load_rest(message, message_load_words(message));
+	text->length = have < want ? have : want;
+	return have ? 0 : -1;
+}
+
+/* Writes whole words of answer `key` over the message's front. Returns the bytes written. */
+FAULT_SCAN __u32 message_write_words(struct sk_msg_md *message, __u32 key, __u32 length)
+{
+	struct fault_answer *answer = bpf_map_lookup_elem(&answers, &key);
+	__u8 *data = (__u8 *)(long)message->data, *end = (__u8 *)(long)message->data_end;
+	__u32 i, words = length / 8;
+
+	if (!answer)
+		return 0;
+	for (i = 0; i < FAULT_ANSWER_MAX / 8; i++) {
+		if (i >= words || data + 8 > end)
+			break;
+		*(__u64 *)data = *(__u64 *)&answer->bytes[i * 8];
+		data += 8;
+	}
+	return i * 8;
+}
+
+/* Writes the up to 7 bytes from `at` to `length`. Returns where it ended. */
+FAULT_SCAN __u32 message_write_rest(struct sk_msg_md *message, __u32 key, __u32 at, __u32 length)
+{
+	struct fault_answer *answer = bpf_map_lookup_elem(&answers, &key);
+	__u8 *data = (__u8 *)(long)message->data, *end = (__u8 *)(long)message->data_end;
+	__u32 i;
+
+	if (!answer || at >= FAULT_ANSWER_MAX)
+		return at;
+	data += at & (FAULT_ANSWER_MAX - 1);
+	for (i = 0; i < 7; i++) {
+		if (at + i >= length || data + 1 > end)
+			break;
+		*data = answer->bytes[(at + i) & (FAULT_ANSWER_MAX - 1)];
+		data++;
+	}
+	return at + i;
+}
+
+/* Writes answer `key` over the message's front, which has room for `length` bytes. 0 or -1. */
+static __always_inline int message_write_answer(struct sk_msg_md *message, __u32 key, __u32 length)
+{
+	__u32 at;
+
+	if (bpf_msg_pull_data(message, 0, length, 0))
+		return -1;
+	at = message_write_words(message, key, length);
+	return message_write_rest(message, key, at, length) == length ? 0 : -1;
+}
+
+/* Takes the whole message away: the sender's call succeeds and nothing leaves. */
+static __always_inline int message_swallow(struct sk_msg_md *message)
+{
+	bpf_msg_pop_data(message, 0, message->size, 0);
+	return SK_PASS;
+}
+
+static __always_inline int message_pass_for_good(struct sk_msg_md *message,
+						 struct socket_state *state)
+{
+	state->mode = SOCKET_OPAQUE;
+	bpf_msg_apply_bytes(message, APPLY_MAX);
+	return SK_PASS;
+}
+
+/*
+ * Puts `length` prepared bytes (written by the caller after the push) in the place of the first
+ * `replaced` bytes of the client's message and hands them to the client.
+ */
+static __always_inline int message_reflect(struct sk_msg_md *message, struct socket_state *state,
+					   __u32 length, __u32 replaced)
+{
+	__u64 cookie = state->cookie;
+
+	if (bpf_msg_pop_data(message, length, replaced, 0))
+		return SK_DROP;
+	if (message->size > length)
+		bpf_msg_apply_bytes(message, length);
+	return bpf_msg_redirect_hash(message, &sockets, &cookie, BPF_F_INGRESS);
+}
+
+static __always_inline int message_alert(struct sk_msg_md *message, struct socket_state *state,
+					 __u32 index)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	__u32 size = message->size;
+	__u8 *data, *end;
+
+	state->mode = SOCKET_DEAF;
+	if (!rule || bpf_msg_push_data(message, 0, 7, 0) || bpf_msg_pull_data(message, 0, 7, 0))
+		return SK_DROP;
+	data = (__u8 *)(long)message->data;
+	end = (__u8 *)(long)message->data_end;
+	if (data + 7 > end)
+		return SK_DROP;
+	/* Record: type alert, TLS 1.2, 2 bytes; level fatal, description (RFC 8446, 5.1 and 6). */
+	data[0] = 21;
+	data[1] = 3;
+	data[2] = 3;
+	data[3] = 0;
+	data[4] = 2;
+	data[5] = 2;
+	data[6] = rule->alert;
+	return message_reflect(message, state, 7, size);
+}
+
+/*
+ * Answers the request at the message's front. A body of known length is swallowed as it comes and
+ * the connection goes on; behind a body of unknown length (chunks, Expect) the answer says close,
+ * and everything that follows is swallowed.
+ */
+static __always_inline int message_answer(struct sk_msg_md *message, struct socket_state *state,
+					  const struct http_head *head, __u32 index)
+{
+	__u32 close = (head->flags & (HTTP_CHUNKED | HTTP_EXPECT)) != 0;
+	__u32 key = index * 2 + close, size = message->size, length, replaced;
+	struct fault_answer *answer = bpf_map_lookup_elem(&answers, &key);
+	__u64 extent = head->header_length + head->content_length;
+
+	if (!answer)
+		return SK_PASS;
+	length = head->method == FAULT_METHOD_HEAD ? answer->header_length : answer->length;
+	if (!length || length > FAULT_ANSWER_MAX)
+		return SK_PASS;
+	replaced = close || extent > size ? size : (__u32)extent;
+	if (close) {
+		state->mode = SOCKET_DEAF;
+	} else if (extent > size) {
+		state->mode = SOCKET_SWALLOW;
+		state->swallow = extent - size;
+	} else {
+		state->mode = SOCKET_HTTP;
+	}
+	if (bpf_msg_push_data(message, 0, length, 0) ||
+	    message_write_answer(message, key, length)) {
+		count_reason(index, FAULT_REASON_KERNEL_ERROR);
+		return SK_DROP;
+	}
+	return message_reflect(message, state, length, replaced);
+}
+
+/* Carries out what was decided. -1: nothing acts, the message passes. */
+static __always_inline int message_act(struct sk_msg_md *message, struct socket_state *state,
+				       const struct message_decision *decision,
+				       const struct http_head *head)
+{
+	if (decision->packet_rule && !state->packet_rule)
+		state->packet_rule = decision->packet_rule;
+	if (!decision->winner)
+		return -1;
+	switch (decision->effect) {
+	case FAULT_EFFECT_ANSWER:
+		return message_answer(message, state, head, decision->winner - 1);
+	case FAULT_EFFECT_ALERT:
+		return message_alert(message, state, decision->winner - 1);
+	case FAULT_EFFECT_HANG:
+		state->mode = SOCKET_DEAF;
+		return message_swallow(message);
+	case FAULT_EFFECT_REFUSE:
+	case FAULT_EFFECT_UNREACHABLE:
+		/* Too late for the connect's errno: every send fails with EACCES instead. */
+		state->mode = SOCKET_REFUSED;
+		return SK_DROP;
+	default:
+		return -1;
+	}
+}
+
+/* Whether the message's last bytes end a chunked body: "\r\n0\r\n\r\n", or "0\r\n\r\n" alone. */
+FAULT_SCAN int message_ends_chunks(struct sk_msg_md *message)
+{
+	__u32 size = message->size, start = size > 7 ? size - 7 : 0;
+	__u8 *data, *end;
+
+	if (size < 5 || bpf_msg_pull_data(message, start, size, 0))
+		return 0;
+	data = (__u8 *)(long)message->data;
+	end = (__u8 *)(long)message->data_end;
+	if (size >= 7) {
+		if (data + 7 > end || data[0] != '\r' || data[1] != '\n')
+			return 0;
+		data += 2;
+	}
+	if (data + 5 > end)
+		return 0;
+	return data[0] == '0' && data[1] == '\r' && data[2] == '\n' && data[3] == '\r' &&
+	       data[4] == '\n';
+}
+
+/* A request passes to the server: remember how far it reaches and that a response is due. */
+static __always_inline int message_pass_request(struct sk_msg_md *message,
+						struct socket_state *state,
+						const struct fault_control *fault_control,
+						const struct http_head *head)
+{
+	__u64 extent = head->header_length + head->content_length;
+
+	if (fault_control->flags & FAULT_CONTROL_ANSWER) {
+		if (state->response != RESPONSE_IDLE) {
+			/* The client pipelines. Nothing tells when an answer would be in order. */
+			count_reasons(state->candidates, FAULT_REASON_PIPELINED);
+			return message_pass_for_good(message, state);
+		}
+		state->response = RESPONSE_DUE;
+		state->response_to_head = head->method == FAULT_METHOD_HEAD;
+	}
+	if (head->flags & HTTP_CHUNKED) {
+		state->mode = message_ends_chunks(message) ? SOCKET_HTTP : SOCKET_CHUNKED;
+		return SK_PASS;
+	}
+	if (extent > APPLY_MAX)
+		return message_pass_for_good(message, state);
+	state->mode = SOCKET_HTTP;
+	bpf_msg_apply_bytes(message, (__u32)extent);
+	return SK_PASS;
+}
+
+/* Fills the decision's fixed part. */
+static __always_inline void message_begin(struct message_decision *decision,
+					  const struct socket_state *state, __u32 kind)
+{
+	__builtin_memset(decision, 0, sizeof(*decision));
+	__builtin_memcpy(decision->flow.address, state->address, 16);
+	decision->flow.protocol = FAULT_PROTOCOL_TCP;
+	decision->flow.port = state->port;
+	decision->cookie = state->cookie;
+	decision->item = state->requests;
+	decision->connected = state->decided;
+	decision->now = bpf_ktime_get_boot_ns();
+	decision->kind = kind;
+	decision->first = state->mode == SOCKET_FRESH;
+	decision->out_of_step = state->response != RESPONSE_IDLE;
+}
+
+static __always_inline __u64 look_names(const struct fault_control *fault_control,
+					struct scratch *memory, __u32 at, __u32 length)
+{
+	__u64 *found;
+
+	if (text_name_key(&memory->text, at, length, &memory->name))
+		return fault_control->any_name;
+	found = bpf_map_lookup_elem(&names, &memory->name);
+	return found ? *found : fault_control->any_name;
+}
+
+static __always_inline __u64 look_paths(const struct fault_control *fault_control,
+					struct scratch *memory)
+{
+	__u64 *found;
+
+	text_path_key(&memory->text, memory->head.path_at, memory->head.path_length, &memory->path);
+	found = bpf_map_lookup_elem(&paths, &memory->path);
+	return found ? *found : fault_control->any_path;
+}
+
+/* One HTTP request begins at the message's front. */
+static __always_inline int message_http(struct sk_msg_md *message, struct socket_state *state,
+					const struct fault_control *fault_control,
+					struct scratch *memory)
+{
+	struct http_head *head = &memory->head;
+	struct message_decision decision;
+	__u64 mask, named = 0;
+	int result, verdict, has_name;
+
+	result = http_parse_request(&memory->text, head);
+	if (result != HTTP_COMPLETE) {
+		count_reasons(state->candidates, result == HTTP_INCOMPLETE ? FAULT_REASON_SPLIT
+						 : result == HTTP_TOO_LONG ? FAULT_REASON_TOO_LONG
+									   : FAULT_REASON_NOT_HTTP);
+		return message_pass_for_good(message, state);
+	}
+	message_begin(&decision, state, KIND_HTTP);
+	decision.method = head->method;
+	has_name = head->host_length != 0;
+	if (has_name)
+		named = look_names(fault_control, memory, head->host_at, head->host_length);
+	decision.address_only = !has_name;
+	mask = match_stream(fault_control, state->candidates, state->by_address, has_name, named, 1,
+			    look_paths(fault_control, memory));
+	state->requests++;
+	message_decide(&decision, mask);
+	verdict = message_act(message, state, &decision, head);
+	if (verdict >= 0)
+		return verdict;
+	return message_pass_request(message, state, fault_control, head);
+}
+
+/* The first bytes of a connection that are no HTTP request: a ClientHello or something else. */
+static __always_inline int message_opening(struct sk_msg_md *message, struct socket_state *state,
+					   const struct fault_control *fault_control,
+					   struct scratch *memory)
+{
+	struct message_decision decision;
+	__u64 mask, named = 0, hidden;
+	int result, verdict;
+
+	result = tls_parse_hello(&memory->text, &memory->hello, message->size);
+	if (result == TLS_INCOMPLETE || result == TLS_TOO_LONG) {
+		count_reasons(state->candidates, result == TLS_INCOMPLETE ? FAULT_REASON_SPLIT
+									  : FAULT_REASON_TOO_LONG);
+		return message_pass_for_good(message, state);
+	}
+	message_begin(&decision, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
+	if (result == TLS_NAME)
+		named = look_names(fault_control, memory, memory->hello.name_at,
+				   memory->hello.name_length);
+	decision.address_only = result != TLS_NAME;
+	mask = match_stream(fault_control, state->candidates, state->by_address, result == TLS_NAME,
+			    named, 0, 0);
+	hidden = state->candidates & fault_control->http_rules;
+	if (result == TLS_NAME)
+		hidden &= named;
+	if (hidden)
+		count_reasons(hidden,
+			      result == TLS_NOT ? FAULT_REASON_NOT_HTTP : FAULT_REASON_TLS_HIDES);
+	message_decide(&decision, mask);
+	verdict = message_act(message, state, &decision, &memory->head);
+	if (verdict >= 0)
+		return verdict;
+	if (!decision.stays)
+		return message_pass_for_good(message, state);
+	state->mode = SOCKET_NAMED;
+	state->candidates = mask;
+	return SK_PASS;
+}
+
+/* Further bytes of a connection whose rules are known: only a hang can still begin. */
+static __always_inline int message_later(struct sk_msg_md *message, struct socket_state *state)
+{
+	struct message_decision decision;
+
+	message_begin(&decision, state, KIND_LATER);
+	message_decide(&decision, state->candidates);
+	if (!decision.winner)
+		return SK_PASS;
+	state->mode = SOCKET_DEAF;
+	return message_swallow(message);
+}
+
+/* Swallows what is left of an answered request's body. Returns 1 when the whole message was. */
+static __always_inline int message_swallow_body(struct sk_msg_md *message,
+						struct socket_state *state)
+{
+	__u32 size = message->size;
+
+	count_reasons(state->candidates, FAULT_REASON_BODY_SWALLOWED);
+	if (state->swallow >= size) {
+		state->swallow -= size;
+		if (!state->swallow)
+			state->mode = SOCKET_HTTP;
+		bpf_msg_pop_data(message, 0, size, 0);
+		return 1;
+	}
+	bpf_msg_pop_data(message, 0, (__u32)state->swallow, 0);
+	state->swallow = 0;
+	state->mode = SOCKET_HTTP;
+	return 0;
+}
+
+static __always_inline int message_look(struct sk_msg_md *message, struct socket_state *state,
+					const struct fault_control *fault_control)
+{
+	struct scratch *memory = scratch_get(SCRATCH_MESSAGE);
+	__u8 first;
+
+	if (!memory || message_load(message, &memory->text)) {
+		count_reasons(state->candidates, FAULT_REASON_KERNEL_ERROR);
+		return message_pass_for_good(message, state);
+	}
+	first = text_at(&memory->text, 0);
+	if (state->mode == SOCKET_HTTP || (first >= 'A' && first <= 'Z'))
+		return message_http(message, state, fault_control, memory);
+	return message_opening(message, state, fault_control, memory);
+}
+
+SEC("sk_msg")
+int fault_message(struct sk_msg_md *message)
+{
+	struct fault_control *fault_control = control_get();
+	struct socket_state *state;
+
+	if (!message->sk || !message->size)
+		return SK_PASS;
+	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
+	if (!state || !fault_control)
+		return SK_PASS;
+	switch (state->mode) {
+	case SOCKET_OPAQUE:
+		return message_pass_for_good(message, state);
+	case SOCKET_REFUSED:
+		return SK_DROP;
+	case SOCKET_DEAF:
+		return message_swallow(message);
+	case SOCKET_NAMED:
+		return message_later(message, state);
+	case SOCKET_CHUNKED:
+		if (message_ends_chunks(message))
+			state->mode = SOCKET_HTTP;
+		return SK_PASS;
+	case SOCKET_SWALLOW:
+		if (message_swallow_body(message, state))
+			return SK_PASS;
+		break;
+	default:
+		break;
+	}
+	return message_look(message, state, fault_control);
+}
+
+SEC("sockops")
+int fault_sockops(struct bpf_sock_ops *operation)
+{
+	struct socket_state *state;
+	__u64 cookie;
+
+	if (operation->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB || !operation->sk)
+		return 1;
+	state = bpf_sk_storage_get(&socket_state, operation->sk, 0, 0);
+	if (!state || !state->candidates)
+		return 1;
+	cookie = state->cookie;
+	/* Fails with EBUSY when another program's sockmap holds the socket already. */
+	if (bpf_sock_hash_update(operation, &sockets, &cookie, BPF_ANY))
+		count_reasons(state->candidates, FAULT_REASON_NO_SOCKMAP);
+	return 1;
+}

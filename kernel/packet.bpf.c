@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The packet layer: cgroup_skb. Drops packets of sockets whose rule says so, learns addresses from
+ * DNS answers as they arrive, and follows where the responses end on connections whose requests the
+ * message layer answers. Attached only while a rule needs one of the three.
+ */
+#include "kernel/lookup.h"
+
+#define ADDRESS_FAMILY_INET  2
+#define ADDRESS_FAMILY_INET6 10
+#define PORT_DNS	     53
+#define IPV4_SOURCE	     12
+#define IPV4_DESTINATION     16
+#define IPV6_SOURCE	     8
+#define IPV6_DESTINATION     24
+#define IPV6_HEADER	     40
+#define UDP_HEADER	     8
+
+/* Verdicts of cgroup_skb. A dropped TCP packet must look lost, so that the peer backs off as from a
+ * black hole (-EPERM does); a dropped datagram must not fail the send: with 2 it counts as lost in
+ * the queue, which sendto() hides. On ingress 0 and 2 both drop. */
+enum { PACKET_DROP = 0, PACKET_PASS = 1, PACKET_DROP_QUIETLY = 2 };
+
+struct packet {
+	__u32 protocol;
+	__u32 transport; /* offset of the transport header */
+	__u32 egress;
+	__u32 ipv6;
+};
+
+/* Fills `ret_packet`. 0, or -1 for what is neither TCP nor UDP behind a plain IP header. */
+static __always_inline int packet_parse(struct __sk_buff *buffer, __u32 egress,
+					struct packet *ret_packet)
+{
+	__u8 head[10];
+
+	if (bpf_skb_load_bytes(buffer, 0, head, sizeof(head)))
+		return -1;
+	ret_packet->egress = egress;
+	if (head[0] >> 4 == 4) {
+		ret_packet->ipv6 = 0;
+		ret_packet->protocol = head[9];
+		ret_packet->transport = (head[0] & 15) * 4;
+	} else if (head[0] >> 4 == 6) {
+		ret_packet->ipv6 = 1;
+		ret_packet->protocol = head[6];
+		ret_packet->transport = IPV6_HEADER;
+	} else {
+		return -1;
+	}
+	return ret_packet->protocol == FAULT_PROTOCOL_TCP ||
+			       ret_packet->protocol == FAULT_PROTOCOL_UDP
+		       ? 0
+		       : -1;
+}
+
+/* The remote end of `packet`, as a flow. 0 or -1. */
+static __always_inline int packet_flow(struct __sk_buff *buffer, const struct packet *packet,
+				       struct flow *ret_flow)
+{
+	__u32 ipv4;
+	__u16 port;
+
+	if (bpf_skb_load_bytes(buffer, packet->transport + (packet->egress ? 2 : 0), &port, 2))
+		return -1;
+	ret_flow->port = bpf_ntohs(port);
+	ret_flow->protocol = packet->protocol;
+	if (packet->ipv6)
+		return bpf_skb_load_bytes(buffer, packet->egress ? IPV6_DESTINATION : IPV6_SOURCE,
+					  ret_flow->address, 16);
+	if (bpf_skb_load_bytes(buffer, packet->egress ? IPV4_DESTINATION : IPV4_SOURCE, &ipv4, 4))
+		return -1;
+	address_set_ipv4(ret_flow->address, ipv4);
+	return 0;
+}
+
+static __always_inline __u64 look_cgroup(const struct fault_control *fault_control,
+					 struct __sk_buff *buffer)
+{
+	__u64 mask = fault_control->any_cgroup;
+	int level;
+
+	if (!(fault_control->flags & FAULT_CONTROL_CGROUP))
+		return mask;
+	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
+		__u64 id = bpf_skb_ancestor_cgroup_id(buffer, level);
+		__u64 *found;
+
+		if (!id)
+			break;
+		found = bpf_map_lookup_elem(&cgroups, &id);
+		if (found)
+			mask |= *found;
+	}
+	return mask;
+}
+
+/* Rules of the packet layer that `flow` is matched by, its destination alone deciding. */
+static __always_inline __u64 packet_match(const struct fault_control *fault_control,
+					  struct __sk_buff *buffer, const struct flow *flow,
+					  __u64 now)
+{
+	struct fault_match match;
+	struct fault_look look;
+
+	look_port(fault_control, flow, &look.port);
+	if (!(look.port.rules & fault_control->packet_rules))
+		return 0;
+	look_destination(fault_control, flow->address, &look.destination);
+	look_learned(fault_control, flow->address, &look.learned);
+	look.cgroup = look_cgroup(fault_control, buffer);
+	match_flow(fault_control, &look, now, &match);
+	if (match.protected_rules)
+		count_reasons(match.protected_rules, FAULT_REASON_PROTECTED);
+	return match.decided & fault_control->packet_rules;
+}
+
+/* Whether a listener holds the socket's local address: then its peer opened the connection. */
+static __always_inline int packet_is_inbound(struct __sk_buff *buffer, struct bpf_sock *socket)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *listener;
+	__u32 size, state;
+
+	/* A remote port of 0 belongs to no connection, so that only a listener can be found. */
+	if (socket->family == ADDRESS_FAMILY_INET) {
+		tuple.ipv4.saddr = socket->dst_ip4;
+		tuple.ipv4.daddr = socket->src_ip4;
+		tuple.ipv4.dport = bpf_htons((__u16)socket->src_port);
+		size = sizeof(tuple.ipv4);
+	} else {
+		tuple.ipv6.saddr[0] = socket->dst_ip6[0];
+		tuple.ipv6.saddr[1] = socket->dst_ip6[1];
+		tuple.ipv6.saddr[2] = socket->dst_ip6[2];
+		tuple.ipv6.saddr[3] = socket->dst_ip6[3];
+		tuple.ipv6.daddr[0] = socket->src_ip6[0];
+		tuple.ipv6.daddr[1] = socket->src_ip6[1];
+		tuple.ipv6.daddr[2] = socket->src_ip6[2];
+		tuple.ipv6.daddr[3] = socket->src_ip6[3];
+		tuple.ipv6.dport = bpf_htons((__u16)socket->src_port);
+		size = sizeof(tuple.ipv6);
+	}
+	listener = bpf_skc_lookup_tcp(buffer, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!listener)
+		return 0;
+	state = listener->state;
+	bpf_sk_release(listener);
+	return state == BPF_TCP_LISTEN;
+}
+
+/* First packet of a socket that no hook has seen: opened before arming, or by its peer. */
+static __always_inline struct socket_state *packet_adopt(const struct fault_control *fault_control,
+							 struct __sk_buff *buffer,
+							 struct bpf_sock *socket, __u64 now)
+{
+	struct flow flow = {.protocol = FAULT_PROTOCOL_TCP};
+	struct socket_state *state;
+	__u64 mask;
+
+	flow.port = bpf_ntohs((__u16)socket->dst_port);
+	if (socket->family == ADDRESS_FAMILY_INET) {
+		address_set_ipv4(flow.address, socket->dst_ip4);
+	} else if (socket->family == ADDRESS_FAMILY_INET6) {
+		__u32 *words = (__u32 *)flow.address;
+
+		words[0] = socket->dst_ip6[0];
+		words[1] = socket->dst_ip6[1];
+		words[2] = socket->dst_ip6[2];
+		words[3] = socket->dst_ip6[3];
+	} else {
+		return NULL_POINTER;
+	}
+	mask = packet_match(fault_control, buffer, &flow, now);
+	state = bpf_sk_storage_get(&socket_state, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!state)
+		return NULL_POINTER;
+	state->generation = fault_control->generation;
+	state->cookie = bpf_get_socket_cookie(buffer);
+	state->mode = SOCKET_OPAQUE;
+	state->port = flow.port;
+	__builtin_memcpy(state->address, flow.address, 16);
+	if (!mask)
+		return state;
+	if (packet_is_inbound(buffer, socket)) {
+		state->inbound = 1;
+		count_reasons(mask, FAULT_REASON_INBOUND);
+		return state;
+	}
+	state->packet_rule = mask_lowest(mask) + 1;
+	return state;
+}
+
+/* Whether `rule` takes this packet away. Counts it when it does. */
+static __always_inline int packet_lose(__u32 index, const struct flow *flow, __u64 cookie,
+				       __u64 now)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	struct fault_counters *counted = bpf_map_lookup_elem(&counters, &index);
+
+	if (!rule || rule_verdict(index, cookie, 0, now) != FAULT_REASON_HIT)
+		return 0;
+	if (rule->effect == FAULT_EFFECT_LOSS &&
+	    ((__u64)bpf_get_prandom_u32() * FAULT_SHARE_ALWAYS) >> 32 >= rule->loss)
+		return 0;
+	count_hit(index, flow, now);
+	if (counted)
+		COUNT(counted->packets, 1);
+	return 1;
+}
+
+static __always_inline int packet_udp(const struct fault_control *fault_control,
+				      struct __sk_buff *buffer, const struct packet *packet)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), mask;
+	struct flow flow;
+
+	if (packet_flow(buffer, packet, &flow))
+		return PACKET_PASS;
+	mask = packet_match(fault_control, buffer, &flow, now);
+	if (!mask || !packet_lose(mask_lowest(mask), &flow, bpf_get_socket_cookie(buffer), now))
+		return PACKET_PASS;
+	return packet->egress ? PACKET_DROP_QUIETLY : PACKET_DROP;
+}
+
+static __always_inline int packet_tcp(const struct socket_state *state)
+{
+	struct flow flow = {.protocol = FAULT_PROTOCOL_TCP, .port = state->port};
+
+	if (!state->packet_rule)
+		return PACKET_PASS;
+	__builtin_memcpy(flow.address, state->address, 16);
+	return packet_lose(state->packet_rule - 1, &flow, state->cookie, bpf_ktime_get_boot_ns())
+		       ? PACKET_DROP
+		       : PACKET_PASS;
+}
+
+/* The name rules that match the name at `at` of the DNS message in the scratch text. */
+FAULT_SCAN __u64 dns_look_name(__u32 at)
+{
+	struct scratch *memory = scratch_get(SCRATCH_PACKET);
+	struct fault_control *fault_control = control_get();
+	__u64 *found;
+
+	if (!memory || !fault_control || dns_read_name(&memory->text, at, &memory->dns_name) ||
+	    dns_name_key(&memory->dns_name, &memory->name))
+		return 0;
+	found = bpf_map_lookup_elem(&names, &memory->name);
+	return found ? *found & fault_control->name_rules : 0;
+}
+
+/* Joins what one answer says of one address with what is known of it. */
+FAULT_SCAN int dns_learn_address(__u32 at, __u32 type, __u32 ttl, __u64 mask)
+{
+	struct scratch *memory = scratch_get(SCRATCH_PACKET);
+	struct fault_control *fault_control = control_get();
+	struct fault_learned learned = {.mask = mask}, *known;
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u8 address[16] = {};
+	__u32 *words = (__u32 *)address;
+
+	if (!memory || !fault_control)
+		return 0;
+	if (type == DNS_TYPE_A) {
+		address_set_ipv4(address, bpf_htonl(text_be32(&memory->text, at)));
+	} else {
+		words[0] = bpf_htonl(text_be32(&memory->text, at));
+		words[1] = bpf_htonl(text_be32(&memory->text, at + 4));
+		words[2] = bpf_htonl(text_be32(&memory->text, at + 8));
+		words[3] = bpf_htonl(text_be32(&memory->text, at + 12));
+	}
+	learned.other = fault_control->name_rules & ~mask;
+	learned.expires = now + (__u64)ttl * 1000000000ULL + fault_control->dns_grace;
+	known = bpf_map_lookup_elem(&addresses, address);
+	if (known && known->expires > now) {
+		learned.mask |= known->mask;
+		learned.other |= known->other;
+		if (known->expires > learned.expires)
+			learned.expires = known->expires;
+	}
+	bpf_map_update_elem(&addresses, address, &learned, BPF_ANY);
+	return 0;
+}
+
+/* Takes one record: a CNAME's target joins the names, an address is learned when `learn` is set. */
+FAULT_SCAN __u32 dns_take_record(__u32 at, __u32 learn, __u64 *mask)
+{
+	struct scratch *memory = scratch_get(SCRATCH_PACKET);
+	struct dns_record *record;
+
+	if (!memory || !mask)
+		return 0;
+	record = &memory->record;
+	if (dns_read_record(&memory->text, at, record))
+		return 0;
+	if (!learn && record->type == DNS_TYPE_CNAME)
+		*mask |= dns_look_name(record->data_at);
+	if (learn && ((record->type == DNS_TYPE_A && record->data_length == 4) ||
+		      (record->type == DNS_TYPE_AAAA && record->data_length == 16)))
+		dns_learn_address(record->data_at, record->type, record->ttl, *mask);
+	return record->next;
+}
+
+/* Learns from the DNS answer in the scratch text: first all names, then all addresses. */
+static __always_inline void dns_learn(const struct fault_text *text)
+{
+	__u32 start, at, count, pass, i;
+	__u64 mask;
+
+	if (!dns_is_answer(text))
+		return;
+	count = text_be16(text, 6);
+	start = dns_skip_name(text, 12) + 4;
+	mask = dns_look_name(12);
+	for (pass = 0; pass < 2; pass++) {
+		at = start;
+		for (i = 0; i < DNS_RECORDS_MAX && i < count; i++) {
+			at = dns_take_record(at, pass, &mask);
+			if (!at)
+				break;
+		}
+	}
+}
+
+/* Copies up to FAULT_TEXT_MAX bytes from `offset` to the scratch text. 0 or -1. */
+FAULT_SCAN int packet_load(struct __sk_buff *buffer, __u32 offset)
+{
+	struct scratch *memory = scratch_get(SCRATCH_PACKET);
+	__u32 length = buffer->len;
+
+	if (!memory || offset >= length)
+		return -1;
+	length -= offset;
+	if (length > FAULT_TEXT_MAX)
+		length = FAULT_TEXT_MAX;
+	/* The verifier of older kernels wants the bound in this form. */
+	length = ((length - 1) & FAULT_TEXT_MASK) + 1;
+	if (bpf_skb_load_bytes(buffer, offset, memory->text.bytes, length))
+		return -1;
+	memory->text.length = length;
+	return 0;
+}
+
+/* The last up to 8 bytes of a response so far, for the end of its last chunk. */
+static __always_inline __u64 response_tail(struct __sk_buff *buffer, __u64 tail, __u32 payload)
+{
+	__u32 length = payload < 8 ? payload : 8, i;
+	__u8 bytes[8] = {};
+
+	length = ((length - 1) & 7) + 1;
+	if (bpf_skb_load_bytes(buffer, buffer->len - length, bytes, length))
+		return 0;
+	for (i = 0; i < 8; i++)
+		if (i < length)
+			tail = tail << 8 | bytes[i];
+	return tail;
+}
+
+/* Whether a chunked body ends with these bytes: "\r\n0\r\n\r\n". */
+static __always_inline int response_tail_ends(__u64 tail)
+{
+	return (tail & 0xffffffffffffffULL) == 0x0d0a300d0a0d0aULL;
+}
+
+/* A response begins at `offset` of the packet. Returns its enum response_state after the packet. */
+FAULT_SCAN __u32 response_begin(struct __sk_buff *buffer, struct socket_state *state, __u32 offset)
+{
+	struct scratch *memory = scratch_get(SCRATCH_PACKET);
+	__u32 payload = buffer->len - offset;
+	struct http_head *head;
+
+	if (!memory || !state || packet_load(buffer, offset))
+		return RESPONSE_UNKNOWN;
+	head = &memory->head;
+	if (http_parse_response(&memory->text, head) != HTTP_COMPLETE)
+		return RESPONSE_UNKNOWN;
+	payload -= head->header_length;
+	if (head->status == 101)
+		return RESPONSE_UNKNOWN;
+	if (head->status < 200)
+		return payload ? RESPONSE_UNKNOWN : RESPONSE_DUE;
+	if (state->response_to_head || head->status == 204 || head->status == 304)
+		return payload ? RESPONSE_UNKNOWN : RESPONSE_IDLE;
+	if (head->flags & HTTP_CHUNKED) {
+		state->response_tail = response_tail(buffer, 0, payload ? payload : 1);
+		return response_tail_ends(state->response_tail) ? RESPONSE_IDLE : RESPONSE_CHUNKED;
+	}
+	if (!(head->flags & HTTP_HAS_LENGTH) || payload > head->content_length)
+		return RESPONSE_UNKNOWN;
+	state->response_left = head->content_length - payload;
+	return state->response_left ? RESPONSE_BODY : RESPONSE_IDLE;
+}
+
+/* Follows the server's bytes in `payload` bytes at `offset`, which continue the stream. */
+static __always_inline void response_follow(struct __sk_buff *buffer, struct socket_state *state,
+					    __u32 offset, __u32 payload)
+{
+	switch (state->response) {
+	case RESPONSE_DUE:
+		state->response = response_begin(buffer, state, offset);
+		break;
+	case RESPONSE_BODY:
+		if (payload > state->response_left) {
+			state->response = RESPONSE_UNKNOWN;
+			break;
+		}
+		state->response_left -= payload;
+		if (!state->response_left)
+			state->response = RESPONSE_IDLE;
+		break;
+	case RESPONSE_CHUNKED:
+		state->response_tail = response_tail(buffer, state->response_tail, payload);
+		if (response_tail_ends(state->response_tail))
+			state->response = RESPONSE_IDLE;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Takes one segment from the server in order; a gap makes the stream's state unknown for good. */
+static __always_inline void response_segment(struct __sk_buff *buffer, struct socket_state *state,
+					     const struct packet *packet)
+{
+	__u32 sequence, offset, payload, skip;
+	__u8 data_offset;
+
+	if (bpf_skb_load_bytes(buffer, packet->transport + 4, &sequence, 4) ||
+	    bpf_skb_load_bytes(buffer, packet->transport + 12, &data_offset, 1))
+		return;
+	sequence = bpf_ntohl(sequence);
+	offset = packet->transport + (data_offset >> 4) * 4;
+	if (offset >= buffer->len)
+		return;
+	payload = buffer->len - offset;
+	if (state->sequence_known) {
+		skip = state->next_sequence - sequence;
+		if ((__s32)skip < 0) {
+			state->response = RESPONSE_UNKNOWN;
+			skip = 0;
+		}
+		if (skip >= payload)
+			return; /* seen before */
+		offset += skip;
+		payload -= skip;
+		sequence += skip;
+	}
+	state->sequence_known = 1;
+	state->next_sequence = sequence + payload;
+	response_follow(buffer, state, offset, payload);
+}
+
+/* DNS answers come from port 53. */
+static __always_inline void packet_learn(struct __sk_buff *buffer, const struct packet *packet)
+{
+	struct scratch *memory;
+	__u16 port;
+
+	if (bpf_skb_load_bytes(buffer, packet->transport, &port, 2) ||
+	    bpf_ntohs(port) != PORT_DNS || packet_load(buffer, packet->transport + UDP_HEADER))
+		return;
+	memory = scratch_get(SCRATCH_PACKET);
+	if (memory)
+		dns_learn(&memory->text);
+}
+
+static __always_inline int packet_handle(struct __sk_buff *buffer, __u32 egress)
+{
+	struct fault_control *fault_control = control_get();
+	struct bpf_sock *socket = buffer->sk;
+	struct socket_state *state;
+	struct packet packet;
+
+	if (!fault_control || !socket || packet_parse(buffer, egress, &packet))
+		return PACKET_PASS;
+	if (packet.protocol == FAULT_PROTOCOL_UDP) {
+		if (!egress && (fault_control->flags & FAULT_CONTROL_NAMES))
+			packet_learn(buffer, &packet);
+		if (!(fault_control->flags & FAULT_CONTROL_PACKET))
+			return PACKET_PASS;
+		return packet_udp(fault_control, buffer, &packet);
+	}
+	socket = bpf_sk_fullsock(socket);
+	if (!socket)
+		return PACKET_PASS;
+	state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	if (!state && (fault_control->flags & FAULT_CONTROL_PACKET))
+		state = packet_adopt(fault_control, buffer, socket, bpf_ktime_get_boot_ns());
+	if (!state)
+		return PACKET_PASS;
+	if (!egress && (fault_control->flags & FAULT_CONTROL_ANSWER) && state->candidates)
+		response_segment(buffer, state, &packet);
+	return packet_tcp(state);
+}
+
+SEC("cgroup_skb/ingress")
+int fault_ingress(struct __sk_buff *buffer)
+{
+	return packet_handle(buffer, 0);
+}
+
+SEC("cgroup_skb/egress")
+int fault_egress(struct __sk_buff *buffer)
+{
+	return packet_handle(buffer, 1);
+}

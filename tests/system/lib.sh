@@ -1,0 +1,247 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the system tests share. A test is a bash script that begins with
+#
+#	. "$(dirname "$0")/lib.sh"
+#	setup
+#	start_daemon
+#
+# and then arms plans, injects, and asserts what clients see. A failed assertion or command ends
+# it; setup's trap takes everything down again. Variables of `testbed env` (TESTBED_…) are set
+# after setup.
+set -euo pipefail
+
+source_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly source_tree
+readonly BUILD=${BUILD:-$source_tree/build}
+readonly TESTBED=$source_tree/scripts/testbed
+# shellcheck disable=SC2034 # for the tests
+readonly CLIENTS=$source_tree/tests/harness/clients
+readonly SECOND_NS=1000000000
+
+daemon_pid=
+daemon_status= # exit status of the daemon last stopped
+run=   # id of the armed run
+reply= # body of the last API call
+code=  # status of the last API call
+
+# fail MESSAGE: the test has failed; where is said.
+fail() {
+	local frame=0
+
+	while [[ ${FUNCNAME[frame]} != main && ${BASH_SOURCE[frame]} == "${BASH_SOURCE[0]}" ]]; do
+		frame=$((frame + 1))
+	done
+	printf 'FAIL: %s:%s: %s\n' "${BASH_SOURCE[frame]##*/}" "${BASH_LINENO[frame - 1]}" "$*" >&2
+	exit 1
+}
+
+# skip REASON: this machine cannot run the test.
+skip() {
+	printf 'SKIP: %s\n' "$*"
+	exit 77
+}
+
+# need CMD...: skips unless the commands are installed.
+need() {
+	local command
+
+	for command; do
+		type -P "$command" >/dev/null || skip "$command is not installed"
+	done
+}
+
+tear_down() {
+	local status=$?
+
+	trap - EXIT INT TERM
+	if ((status != 0 && status != 77)) && [[ -s ${TESTBED_DIR:-}/faultd.log ]]; then
+		printf -- '-- faultd said\n' >&2
+		tail -n 30 "$TESTBED_DIR/faultd.log" >&2
+	fi
+	"$TESTBED" down "$testbed" || status=1
+	exit "$status"
+}
+
+# setup: a testbed of its own, taken down when the script ends, however it ends.
+setup() {
+	((EUID == 0)) || skip "needs root"
+	testbed=$(basename "$0" .sh | tr -c 'a-z0-9\n' '-' | cut -c1-30)-$$
+	trap tear_down EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	"$TESTBED" up "$testbed"
+	eval "$("$TESTBED" env "$testbed")"
+}
+
+# client CMD...: runs CMD on the host under test. client_in SUBGROUP CMD...: in another cgroup.
+client() {
+	"$TESTBED" exec "$testbed" -- "$@"
+}
+
+client_in() {
+	"$TESTBED" exec "$testbed" --cgroup "$1" -- "${@:2}"
+}
+
+# services CMD...: runs CMD beside the servers.
+services() {
+	"$TESTBED" services "$testbed" -- "$@"
+}
+
+# http_code URL [CURL ARGUMENT...]: the status that a client gets, 000 without an answer.
+http_code() {
+	client curl --silent --output /dev/null --max-time 5 --write-out '%{http_code}' "${@:2}" "$1" ||
+		true
+}
+
+# curl_error URL [CURL ARGUMENT...]: curl's exit code.
+curl_error() {
+	local error=0
+
+	client curl --silent --output /dev/null --max-time 5 "${@:2}" "$1" || error=$?
+	printf '%d' "$error"
+}
+
+# start_daemon [ARGUMENT...]: faultd in the testbed, with the testbed's cgroup as the whole host.
+start_daemon() {
+	[[ -x $BUILD/faultd ]] || fail "$BUILD/faultd is not built"
+	"$TESTBED" exec "$testbed" --cgroup daemon -- "$BUILD/faultd" \
+		--socket "$TESTBED_SOCKET" --cgroup-root "$TESTBED_CGROUP" \
+		--policy "$TESTBED_DIR/policy.yaml" "$@" >>"$TESTBED_DIR/faultd.log" 2>&1 &
+	daemon_pid=$!
+	await 10 daemon_answers
+}
+
+daemon_answers() {
+	kill -0 "$daemon_pid" 2>/dev/null || fail "faultd ended before it answered"
+	curl --silent --fail --output /dev/null --max-time 2 --unix-socket "$TESTBED_SOCKET" \
+		http://faultd/v1/status 2>/dev/null
+}
+
+# stop_daemon [SIGNAL]: ends faultd by its pid and waits for it; sets daemon_status.
+stop_daemon() {
+	kill "-${1:-TERM}" "$daemon_pid"
+	daemon_status=0
+	# shellcheck disable=SC2034 # for the tests
+	wait "$daemon_pid" || daemon_status=$?
+	daemon_pid=
+}
+
+# api METHOD PATH [BODY]: one call to the daemon; sets code and reply.
+api() {
+	local answer
+
+	answer=$(curl --silent --show-error --max-time 10 --unix-socket "$TESTBED_SOCKET" \
+		--request "$1" --write-out '\n%{http_code}' \
+		${3:+--header 'Content-Type: application/json' --data-binary "$3"} \
+		"http://faultd/v1$2") || fail "$1 /v1$2: no answer"
+	code=${answer##*$'\n'}
+	reply=${answer%$'\n'*}
+}
+
+# expect_api STATUS METHOD PATH [BODY]: as api, and the status must be this one.
+expect_api() {
+	api "${@:2}"
+	[[ $code == "$1" ]] || fail "$2 /v1$3: status $code instead of $1: $reply"
+}
+
+# field FILTER: a field of the last reply, by a jq filter.
+field() {
+	jq --raw-output "$1" <<<"$reply"
+}
+
+# plan RULES [KEYS]: a plan of these rules (JSON objects, comma separated), 10 minutes long with a
+# lease of one minute; KEYS (a JSON object) overrides its keys.
+plan() {
+	jq --null-input --compact-output --argjson rules "[$1]" --argjson keys "${2:-{\}}" \
+		--argjson second "$SECOND_NS" '{
+			version: 1, title: "system test", seed: 1,
+			duration_ns: (600 * $second), lease_ns: (60 * $second),
+			scope: {cgroups: [], units: []}, protect: [],
+			rules: ($rules | map({share_ppm: 1000000} + .))
+		} + $keys' || fail "not a plan: $1"
+}
+
+# arm PLAN: sets run to the new run's id.
+arm() {
+	expect_api 201 POST /runs "$1"
+	run=$(field .run)
+}
+
+# inject FAULT[,FAULT...] SECONDS
+inject() {
+	expect_api 200 POST "/runs/$run/inject" "$(jq --null-input --compact-output \
+		--arg faults "$1" --argjson seconds "$2" --argjson second "$SECOND_NS" \
+		'{faults: ($faults / ","), for_ns: ($seconds * $second | floor)}')"
+}
+
+# lift [FAULT[,FAULT...]]: all without a name.
+lift() {
+	expect_api 200 POST "/runs/$run/lift" "$(jq --null-input --compact-output \
+		--arg faults "${1:-}" 'if $faults == "" then {} else {faults: ($faults / ",")} end')"
+}
+
+renew() {
+	expect_api 200 POST "/runs/$run/renew"
+}
+
+disarm() {
+	expect_api 200 DELETE "/runs/$run"
+	run=
+}
+
+# counter FAULT FIELD: the sum of a counter over the rules of a fault.
+counter() {
+	expect_api 200 GET "/runs/$run/counters"
+	jq --raw-output --arg fault "$1" --arg field "$2" \
+		'[.rules[] | select(.fault == $fault) | .[$field]] | add // 0' <<<"$reply"
+}
+
+# await SECONDS CMD...: until CMD succeeds, asked every 20 ms; fails when it does not in time.
+await() {
+	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+
+	until "${@:2}"; do
+		((${EPOCHREALTIME/./} < deadline)) || fail "not within $1 s: ${*:2}"
+		sleep 0.02
+	done
+}
+
+# assert_eq ACTUAL EXPECTED [WHAT]
+assert_eq() {
+	[[ $1 == "$2" ]] || fail "${3:-value}: got '$1' instead of '$2'"
+}
+
+# assert_between ACTUAL LOWEST HIGHEST [WHAT]: whole numbers, both ends included.
+assert_between() {
+	(($1 >= $2 && $1 <= $3)) || fail "${4:-value}: $1 is not within $2 to $3"
+}
+
+# assert_contains TEXT PART [WHAT]
+assert_contains() {
+	[[ $1 == *"$2"* ]] || fail "${3:-text}: '$1' does not contain '$2'"
+}
+
+# now_ns: CLOCK_BOOTTIME as far as a shell can tell it, in whole centiseconds.
+now_ns() {
+	local uptime _
+
+	read -r uptime _ </proc/uptime
+	printf '%s0000000\n' "${uptime/./}"
+}
+
+# bpf_programs: ids of the programs attached anywhere in the testbed's cgroups.
+bpf_programs() {
+	bpftool cgroup tree "$TESTBED_CGROUP" 2>/dev/null |
+		awk '$1 ~ /^[0-9]+$/ && /fault_/ { print $1 }'
+}
+
+# nothing_attached: whether the testbed's cgroups carry no program of ours.
+nothing_attached() {
+	[[ -z $(bpf_programs) ]]
+}
+
+# bpf_left: fails unless, within 3 s, no program of ours is attached to the testbed's cgroups.
+bpf_left() {
+	await 3 nothing_attached
+}

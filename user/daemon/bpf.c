@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "user/daemon/bpf.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <kernel/faultd.skel.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "user/base/cleanup.h"
+
+enum {
+	LINKS_MAX = 1024,
+	VERIFIER_LOG_SIZE = 1 << 18,
+	SERIES_BUCKETS_MAX = 1 << 17,
+	LEARNED_GRACE_S = 30, /* that an address outlives its record's TTL */
+};
+
+struct programs {
+	struct faultd_bpf *skeleton;
+	struct bpf_link *links[LINKS_MAX];
+	__u32 links_count;
+	bool verdict_attached; /* fault_message on the map `sockets` */
+	struct ring_buffer *events;
+	struct fault_control *control; /* mapped */
+	struct fault_window *windows;  /* mapped */
+	int cpus;
+	struct fault_counters *percpu; /* `cpus` elements to read into */
+	void (*handle)(void *context, const struct fault_event *event);
+	void *context;
+};
+
+/* What a plan needs; a program is loaded when the plan has any of its needs. */
+enum need {
+	NEED_ALWAYS = 1U << 0,
+	NEED_UDP = 1U << 1,
+	NEED_MESSAGE = 1U << 2,
+	NEED_INGRESS = 1U << 3,
+	NEED_EGRESS = 1U << 4,
+};
+
+static const struct {
+	const char *name;
+	unsigned int needs;
+	bool to_map; /* attached to the map `sockets`, not to cgroups */
+} program_table[] = {
+	{ "fault_connect4", NEED_ALWAYS, false }, { "fault_connect6", NEED_ALWAYS, false },
+	{ "fault_sendmsg4", NEED_UDP, false },	  { "fault_sendmsg6", NEED_UDP, false },
+	{ "fault_sockops", NEED_MESSAGE, false }, { "fault_message", NEED_MESSAGE, true },
+	{ "fault_ingress", NEED_INGRESS, false }, { "fault_egress", NEED_EGRESS, false },
+};
+
+static void (*log_sink)(const char *text);
+
+static int print_to_sink(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char text[1024];
+
+	(void)level;
+	if (!log_sink)
+		return 0;
+	vsnprintf(text, sizeof(text), format, arguments);
+	text[strcspn(text, "\n")] = '\0';
+	log_sink(text);
+	return 0;
+}
+
+void programs_set_log(void (*line)(const char *text))
+{
+	log_sink = line;
+	libbpf_set_print(print_to_sink);
+}
+
+static unsigned int needs_of(const struct draft *draft, const struct fault_control *control)
+{
+	unsigned int needs = NEED_ALWAYS;
+
+	if (control->quic_rules)
+		needs |= NEED_UDP;
+	if (control->flags & FAULT_CONTROL_MESSAGE)
+		needs |= NEED_MESSAGE;
+	if (control->flags & (FAULT_CONTROL_NAMES | FAULT_CONTROL_PACKET))
+		needs |= NEED_INGRESS;
+	if (control->flags & FAULT_CONTROL_PACKET)
+		needs |= NEED_EGRESS;
+	for (__u32 i = 0; i < draft->rules_count; i++) {
+		if (draft->rules[i].tcp_udp & 2)
+			needs |= NEED_UDP;
+		/* The answer's place in the stream is known from the server's side. */
+		if (draft->rules[i].rule.effect == FAULT_EFFECT_ANSWER)
+			needs |= NEED_INGRESS;
+	}
+	return needs;
+}
+
+/* What an errno of loading or attaching means here. */
+static const char *cause(int r)
+{
+	static const struct {
+		int error;
+		const char *text;
+	} causes[] = {
+		{ EPERM, "missing privilege (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed)" },
+		{ EINVAL, "this kernel does not know the program type or a helper that it uses" },
+		{ ENOENT, "not there (was the cgroup removed?)" },
+		{ EBUSY, "another program holds the hook exclusively" },
+		{ E2BIG, "too many programs are attached, or the program is too large to verify" },
+		{ ENOMEM, "out of memory" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+		if (causes[i].error == -r)
+			return causes[i].text;
+	return strerror(-r);
+}
+
+static struct bpf_program *find_program(const struct programs *programs, const char *name)
+{
+	return bpf_object__find_program_by_name(programs->skeleton->obj, name);
+}
+
+/* Last line of the verifier's log that says something; its own last ones are statistics. */
+static const char *verifier_complaint(char *log)
+{
+	const char *complaint = "";
+	char *line, *rest = log;
+
+	while ((line = strsep(&rest, "\n")))
+		if (*line && strncmp(line, "processed ", 10) &&
+		    strncmp(line, "verification time ", 18) && strncmp(line, "stack depth ", 12))
+			complaint = line;
+	return complaint;
+}
+
+/* Loads the object; on failure names the program that the verifier refused, with its last word. */
+static int load(struct programs *programs, struct failure *failure)
+{
+	_cleanup_free_ char *log = calloc(1, VERIFIER_LOG_SIZE);
+	int r;
+
+	if (!log)
+		return fail(failure, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
+		struct bpf_program *program = find_program(programs, program_table[i].name);
+
+		if (bpf_program__autoload(program))
+			bpf_program__set_log_buf(program, log, VERIFIER_LOG_SIZE);
+	}
+	r = faultd_bpf__load(programs->skeleton);
+	if (!r)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
+		struct bpf_program *program = find_program(programs, program_table[i].name);
+
+		if (bpf_program__autoload(program) && bpf_program__fd(program) < 0)
+			return fail(failure, r, "loading %s: %s; verifier: %s",
+				    program_table[i].name, cause(r), verifier_complaint(log));
+	}
+	return fail(failure, r, "loading the kernel programs: %s", cause(r));
+}
+
+static int open_and_load(struct programs *programs, unsigned int needs, struct failure *failure)
+{
+	struct faultd_bpf *skeleton = faultd_bpf__open();
+	int r;
+
+	if (!skeleton)
+		return fail(failure, -errno, "opening the kernel programs: %s", strerror(errno));
+	programs->skeleton = skeleton;
+	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
+		struct bpf_program *program = find_program(programs, program_table[i].name);
+
+		if (!program)
+			return fail(failure, -ENOENT, "this build has no program %s",
+				    program_table[i].name);
+		bpf_program__set_autoload(program, needs & program_table[i].needs);
+	}
+	skeleton->rodata->config_has_retval = libbpf_probe_bpf_helper(
+		BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, NULL) == 1;
+	/* Mapped, an inject is a few stores, and none of the kernel's own is overwritten. */
+	r = bpf_map__set_map_flags(skeleton->maps.control,
+				   bpf_map__map_flags(skeleton->maps.control) | BPF_F_MMAPABLE);
+	if (!r)
+		r = bpf_map__set_map_flags(skeleton->maps.windows,
+					   bpf_map__map_flags(skeleton->maps.windows) |
+						   BPF_F_MMAPABLE);
+	if (!r)
+		r = bpf_map__set_max_entries(skeleton->maps.series, SERIES_BUCKETS_MAX);
+	if (r)
+		return fail(failure, r, "preparing the maps: %s", strerror(-r));
+	return 0;
+}
+
+/* A map may not be smaller than what goes into it; room is made before loading. */
+static int make_room(struct bpf_map *map, size_t count, struct failure *failure)
+{
+	int r;
+
+	if (count <= bpf_map__max_entries(map))
+		return 0;
+	r = bpf_map__set_max_entries(map, (__u32)count);
+	return r ? fail(failure, r, "map %s: %s", bpf_map__name(map), strerror(-r)) : 0;
+}
+
+static int put(const struct bpf_map *map, const void *key, const void *value,
+	       struct failure *failure)
+{
+	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
+		return fail(failure, -errno, "map %s: %s", bpf_map__name(map), strerror(errno));
+	return 0;
+}
+
+static int put_table(const struct bpf_map *map, const struct classify_table *table,
+		     struct failure *failure)
+{
+	int r = 0;
+
+	if (table->count && (bpf_map__key_size(map) != table->key_size ||
+			     bpf_map__value_size(map) != table->value_size))
+		return fail(failure, -EPROTO, "map %s has another layout", bpf_map__name(map));
+	for (size_t i = 0; !r && i < table->count; i++)
+		r = put(map, table->keys + i * table->key_size,
+			table->values + i * table->value_size, failure);
+	return r;
+}
+
+static int put_rules(const struct programs *programs, const struct draft *draft,
+		     struct failure *failure)
+{
+	int r = 0;
+
+	for (__u32 i = 0; !r && i < draft->rules_count; i++) {
+		r = put(programs->skeleton->maps.rules, &i, &draft->rules[i].rule, failure);
+		for (__u32 variant = 0; !r && variant < 2; variant++) {
+			__u32 key = 2 * i + variant;
+
+			if (draft->answers[i][variant])
+				r = put(programs->skeleton->maps.answers, &key,
+					draft->answers[i][variant], failure);
+		}
+	}
+	return r;
+}
+
+static int put_learned(const struct programs *programs, const struct classified *classified,
+		       __u64 expires, struct failure *failure)
+{
+	const struct classify_table *table = &classified->learned;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < table->count; i++) {
+		struct fault_learned learned;
+
+		memcpy(&learned, table->values + i * table->value_size, sizeof(learned));
+		learned.expires = expires;
+		r = put(programs->skeleton->maps.addresses, table->keys + i * table->key_size,
+			&learned, failure);
+	}
+	return r;
+}
+
+static int map_memory(const struct bpf_map *map, size_t size, void **ret_memory,
+		      struct failure *failure)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (memory == MAP_FAILED)
+		return fail(failure, -errno, "mapping %s: %s", bpf_map__name(map), strerror(errno));
+	*ret_memory = memory;
+	return 0;
+}
+
+static int fill(struct programs *programs, const struct draft *draft,
+		const struct classified *classified, const __u64 *cgroup_ids,
+		const struct programs_times *times, struct failure *failure)
+{
+	const struct faultd_bpf *skeleton = programs->skeleton;
+	int r = put_rules(programs, draft, failure);
+
+	if (!r)
+		r = put_table(skeleton->maps.ports, &classified->ports, failure);
+	if (!r)
+		r = put_table(skeleton->maps.prefixes4, &classified->prefixes4, failure);
+	if (!r)
+		r = put_table(skeleton->maps.prefixes6, &classified->prefixes6, failure);
+	if (!r)
+		r = put_table(skeleton->maps.names, &classified->names, failure);
+	if (!r)
+		r = put_table(skeleton->maps.paths, &classified->paths, failure);
+	for (size_t i = 0; !r && i < classified->cgroups_count; i++)
+		r = put(skeleton->maps.cgroups, &cgroup_ids[i], &classified->cgroups[i].mask,
+			failure);
+	/* No TTL came with what was resolved at arming: it holds for the whole run. */
+	return r ? r : put_learned(programs, classified, times->deadline, failure);
+}
+
+/* The control block is written last: until then every program finds an empty one and passes. */
+static int publish(struct programs *programs, const struct draft *draft,
+		   const struct classified *classified, const struct programs_times *times,
+		   struct failure *failure)
+{
+	const struct faultd_bpf *skeleton = programs->skeleton;
+	struct fault_control control = classified->control;
+	__u32 zero = 0;
+
+	control.started_at = times->started_at;
+	control.lease_until = times->lease_until;
+	control.deadline = times->deadline;
+	control.generation = times->started_at;
+	control.dns_grace = LEARNED_GRACE_S * 1000000000ULL;
+	control.seed = draft->begin.seed;
+	return put(skeleton->maps.control, &zero, &control, failure);
+}
+
+static int attach_cgroups(struct programs *programs, struct bpf_program *program,
+			  const int *cgroup_fds, size_t count, struct failure *failure)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct bpf_link *link;
+
+		if (programs->links_count == LINKS_MAX)
+			return fail(failure, -E2BIG, "more than %d attachments", LINKS_MAX);
+		link = bpf_program__attach_cgroup(program, cgroup_fds[i]);
+		if (!link)
+			return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
+				    cause(-errno));
+		programs->links[programs->links_count++] = link;
+	}
+	return 0;
+}
+
+static int attach(struct programs *programs, const int *cgroup_fds, size_t count,
+		  struct failure *failure)
+{
+	int sockets = bpf_map__fd(programs->skeleton->maps.sockets), r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
+		struct bpf_program *program = find_program(programs, program_table[i].name);
+
+		if (!bpf_program__autoload(program))
+			continue;
+		if (!program_table[i].to_map) {
+			r = attach_cgroups(programs, program, cgroup_fds, count, failure);
+			continue;
+		}
+		if (bpf_prog_attach(bpf_program__fd(program), sockets, BPF_SK_MSG_VERDICT, 0))
+			return fail(failure, -errno, "attaching %s: %s", program_table[i].name,
+				    cause(-errno));
+		programs->verdict_attached = true;
+	}
+	return r;
+}
+
+static int handle_record(void *context, void *data, size_t size)
+{
+	struct programs *programs = context;
+
+	if (size >= sizeof(struct fault_event) && programs->handle)
+		programs->handle(programs->context, data);
+	return 0;
+}
+
+/* Everything user space needs to look into the maps. */
+static int open_views(struct programs *programs, struct failure *failure)
+{
+	const struct faultd_bpf *skeleton = programs->skeleton;
+	int r = map_memory(skeleton->maps.control, sizeof(*programs->control),
+			   (void **)&programs->control, failure);
+
+	if (!r)
+		r = map_memory(skeleton->maps.windows,
+			       FAULT_RULES_MAX * sizeof(*programs->windows),
+			       (void **)&programs->windows, failure);
+	if (r)
+		return r;
+	programs->cpus = libbpf_num_possible_cpus();
+	if (programs->cpus < 0)
+		return fail(failure, programs->cpus, "counting CPUs: %s", strerror(-programs->cpus));
+	programs->percpu = calloc((size_t)programs->cpus, sizeof(*programs->percpu));
+	if (!programs->percpu)
+		return fail(failure, -ENOMEM, "out of memory");
+	programs->events = ring_buffer__new(bpf_map__fd(skeleton->maps.events), handle_record,
+					    programs, NULL);
+	if (!programs->events)
+		return fail(failure, -errno, "opening the event ring: %s", strerror(errno));
+	return 0;
+}
+
+static int prepare_room(const struct programs *programs, const struct classified *classified,
+			struct failure *failure)
+{
+	const struct faultd_bpf *skeleton = programs->skeleton;
+	int r = make_room(skeleton->maps.ports, classified->ports.count, failure);
+
+	if (!r)
+		r = make_room(skeleton->maps.paths, classified->paths.count, failure);
+	return r ? r : make_room(skeleton->maps.cgroups, classified->cgroups_count, failure);
+}
+
+int programs_arm(const struct draft *draft, const struct classified *classified,
+		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
+		 const struct programs_times *times, struct programs **ret_programs,
+		 struct failure *failure)
+{
+	struct programs *programs = calloc(1, sizeof(*programs));
+	int r;
+
+	if (!programs)
+		return fail(failure, -ENOMEM, "out of memory");
+	r = open_and_load(programs, needs_of(draft, &classified->control), failure);
+	if (!r)
+		r = prepare_room(programs, classified, failure);
+	if (!r)
+		r = load(programs, failure);
+	if (!r)
+		r = open_views(programs, failure);
+	if (!r)
+		r = fill(programs, draft, classified, cgroup_ids, times, failure);
+	if (!r)
+		r = attach(programs, cgroup_fds, cgroup_fds_count, failure);
+	if (!r)
+		r = publish(programs, draft, classified, times, failure);
+	if (r) {
+		programs_free(programs);
+		return r;
+	}
+	*ret_programs = programs;
+	return 0;
+}
+
+static void detach_verdict(const struct programs *programs)
+{
+	struct bpf_program *program = find_program(programs, "fault_message");
+
+	/* The kernel would do so with the map's last descriptor; here it is done at once. */
+	bpf_prog_detach2(bpf_program__fd(program), bpf_map__fd(programs->skeleton->maps.sockets),
+			 BPF_SK_MSG_VERDICT);
+}
+
+void programs_free(struct programs *programs)
+{
+	if (!programs)
+		return;
+	for (__u32 i = 0; i < programs->links_count; i++)
+		bpf_link__destroy(programs->links[i]);
+	if (programs->verdict_attached)
+		detach_verdict(programs);
+	ring_buffer__free(programs->events);
+	if (programs->control)
+		munmap(programs->control, sizeof(*programs->control));
+	if (programs->windows)
+		munmap(programs->windows, FAULT_RULES_MAX * sizeof(*programs->windows));
+	free(programs->percpu);
+	faultd_bpf__destroy(programs->skeleton);
+	free(programs);
+}
+
+volatile struct fault_control *programs_control(struct programs *programs)
+{
+	return programs->control;
+}
+
+volatile struct fault_window *programs_window(struct programs *programs, __u32 rule)
+{
+	return &programs->windows[rule];
+}
+
+__u32 programs_attached(const struct programs *programs)
+{
+	return programs->links_count + programs->verdict_attached;
+}
+
+int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters)
+{
+	struct fault_counters sum = {};
+	__u64 *total = (__u64 *)&sum;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.counters), &rule,
+				programs->percpu))
+		return -errno;
+	for (int cpu = 0; cpu < programs->cpus; cpu++) {
+		const __u64 *part = (const __u64 *)&programs->percpu[cpu];
+
+		for (size_t i = 0; i < sizeof(sum) / sizeof(*total); i++)
+			total[i] += part[i];
+	}
+	*ret_counters = sum;
+	return 0;
+}
+
+int programs_series(struct programs *programs, const struct fault_series_key *key,
+		    struct fault_series *ret_series)
+{
+	struct fault_series value;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.series), key, &value))
+		return -errno;
+	*ret_series = value;
+	return 0;
+}
+
+int programs_series_delete(struct programs *programs, const struct fault_series_key *key)
+{
+	if (bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.series), key))
+		return -errno;
+	return 0;
+}
+
+int programs_learned(struct programs *programs, const __u8 address[16],
+		     struct fault_learned *ret_learned)
+{
+	struct fault_learned value;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.addresses), address, &value))
+		return -errno;
+	*ret_learned = value;
+	return 0;
+}
+
+int programs_events_fd(const struct programs *programs)
+{
+	return ring_buffer__epoll_fd(programs->events);
+}
+
+int programs_events_read(struct programs *programs,
+			 void (*handle)(void *context, const struct fault_event *event),
+			 void *context)
+{
+	int r;
+
+	programs->handle = handle;
+	programs->context = context;
+	r = ring_buffer__consume(programs->events);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate to libbpf: the kernel programs of one armed plan. Needs CAP_BPF, CAP_PERFMON and
+ * CAP_NET_ADMIN. Nothing is pinned: with the last descriptor everything is gone.
+ */
+#ifndef DAEMON_BPF_H
+#define DAEMON_BPF_H
+
+#include "user/daemon/classify.h"
+
+struct programs;
+
+/* Times of a plan that is being armed, ns of CLOCK_BOOTTIME. */
+struct programs_times {
+	__u64 started_at, lease_until, deadline;
+};
+
+/*
+ * Loads the programs that `classified` needs, fills the maps and attaches at every cgroup of
+ * `cgroup_fds` (borrowed). `cgroup_ids` belong to classified->cgroups, one each. All or nothing.
+ * 0 with `ret_programs`, or -errno with the cause in `failure`.
+ */
+int programs_arm(const struct draft *draft, const struct classified *classified,
+		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
+		 const struct programs_times *times, struct programs **ret_programs,
+		 struct failure *failure);
+
+/* Detaches and unloads. NULL is fine. */
+void programs_free(struct programs *programs);
+
+/* The kernel's own memory: what is stored here is what the programs see. */
+volatile struct fault_control *programs_control(struct programs *programs);
+volatile struct fault_window *programs_window(struct programs *programs, __u32 rule);
+
+/* Number of links and attachments. */
+__u32 programs_attached(const struct programs *programs);
+
+/* Each 0 or -errno; -ENOENT when there is no such element. */
+int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters);
+int programs_series(struct programs *programs, const struct fault_series_key *key,
+		    struct fault_series *ret_series);
+int programs_series_delete(struct programs *programs, const struct fault_series_key *key);
+int programs_learned(struct programs *programs, const __u8 address[16],
+		     struct fault_learned *ret_learned);
+
+/* Becomes readable when the kernel has reported something. Borrowed. */
+int programs_events_fd(const struct programs *programs);
+/* Hands every pending record to `handle`. 0 or -errno. */
+int programs_events_read(struct programs *programs,
+			 void (*handle)(void *context, const struct fault_event *event),
+			 void *context);
+
+/* Whom libbpf's debug lines go to; once per process, before any other call. */
+void programs_set_log(void (*line)(const char *text));
+
+#endif

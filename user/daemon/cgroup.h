@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cgroup2 tree: where it is, opening and naming its cgroups, walking it. */
+#ifndef DAEMON_CGROUP_H
+#define DAEMON_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/base/failure.h"
+#include "user/experiment/plan.h"
+
+/* Mount point of cgroup2 from /proc/self/mountinfo; the caller frees. -ENOENT when there is none. */
+int cgroup_find_mount(char **ret_path, struct failure *failure);
+
+/*
+ * Opens the cgroup `path` ("/a/b", "/" for the top) below the directory `mount`; symbolic links are
+ * not followed. Returns a descriptor that the caller closes, or -errno.
+ */
+int cgroup_open(const char *mount, const char *path, struct failure *failure);
+
+/* The id that bpf_get_current_cgroup_id and INET_DIAG_CGROUP_ID report. 0 or -errno. */
+int cgroup_id(int fd, uint64_t *ret_id);
+
+/* Whether `path` is `ancestor` or below it; both are canonical. */
+bool cgroup_contains(const char *ancestor, const char *path);
+
+/* Ids of a cgroup and everything below it. */
+struct cgroup_ids {
+	uint64_t *items; /* owned; sorted by cgroup_ids_sort */
+	size_t count;
+};
+int cgroup_ids_collect(int fd, struct cgroup_ids *ids, struct failure *failure);
+void cgroup_ids_sort(struct cgroup_ids *ids);
+bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id);
+void cgroup_ids_free(struct cgroup_ids *ids);
+
+/*
+ * Adds to `paths` every cgroup below `mount` whose own name matches the glob `unit` ("app-*.service").
+ * Does not go below a match. 0 or -errno.
+ */
+int cgroup_find_units(const char *mount, const char *unit, struct strings *paths,
+		      struct failure *failure);
+
+#endif

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "user/daemon/classify.h"
+
+#include <string.h>
+
+#include "user/base/cleanup.h"
+
+enum { PORTS = 65536 };
+
+static const __u64 connect_effects = 1U << FAULT_EFFECT_REFUSE | 1U << FAULT_EFFECT_UNREACHABLE;
+static const __u64 packet_effects = 1U << FAULT_EFFECT_DROP | 1U << FAULT_EFFECT_LOSS;
+static const __u64 message_effects =
+	1U << FAULT_EFFECT_HANG | 1U << FAULT_EFFECT_ANSWER | 1U << FAULT_EFFECT_ALERT;
+
+/* The bit of an owner, in the mask that it belongs to. A scope has none. */
+static struct fault_masks owner_bit(__u32 owner)
+{
+	struct fault_masks masks = {};
+
+	if (owner & ENGINE_SCOPE)
+		return masks;
+	if (owner & ENGINE_PROTECTION)
+		masks.protect = 1ULL << (owner & ~ENGINE_PROTECTION);
+	else
+		masks.rules = 1ULL << owner;
+	return masks;
+}
+
+static void masks_or(struct fault_masks *masks, struct fault_masks more)
+{
+	masks->rules |= more.rules;
+	masks->protect |= more.protect;
+}
+
+static bool every_port(const struct draft_match *match)
+{
+	return match->ports.first <= 1 && match->ports.last == 65535;
+}
+
+/* Owners that name something in a dimension, or for ports: that leave any port out. */
+static struct fault_masks constrained(const struct draft *draft, __u32 dimension)
+{
+	struct fault_masks named = {}, open = {};
+
+	for (size_t i = 0; i < draft->matches_count; i++) {
+		const struct draft_match *match = &draft->matches[i];
+
+		if (match->dimension != dimension)
+			continue;
+		masks_or(&named, owner_bit(match->owner));
+		if (dimension == ENGINE_DIMENSION_PORT && every_port(match))
+			masks_or(&open, owner_bit(match->owner));
+	}
+	named.rules &= ~open.rules;
+	named.protect &= ~open.protect;
+	return named;
+}
+
+static __u64 mask_of(__u32 count)
+{
+	return count >= 64 ? ~0ULL : (1ULL << count) - 1;
+}
+
+/* Rules whose effect is in `effects` (bit per effect). */
+static __u64 rules_with(const struct draft *draft, __u64 effects)
+{
+	__u64 mask = 0;
+
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (effects >> draft->rules[i].rule.effect & 1)
+			mask |= 1ULL << i;
+	return mask;
+}
+
+static __u64 rules_flagged(const struct draft *draft, __u16 flag)
+{
+	__u64 mask = 0;
+
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft->rules[i].rule.flags & flag)
+			mask |= 1ULL << i;
+	return mask;
+}
+
+static __u64 rules_of_protocol(const struct draft *draft, __u32 bit)
+{
+	__u64 mask = 0;
+
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft->rules[i].tcp_udp & bit)
+			mask |= 1ULL << i;
+	return mask;
+}
+
+static void fill_control(const struct draft *draft, struct fault_control *control)
+{
+	struct fault_masks ports = constrained(draft, ENGINE_DIMENSION_PORT);
+	struct fault_masks prefixes = constrained(draft, ENGINE_DIMENSION_PREFIX);
+	__u64 tcp = rules_of_protocol(draft, 1), udp = rules_of_protocol(draft, 2);
+	__u64 protections = mask_of(draft->begin.protections);
+
+	control->all_rules = mask_of(draft->rules_count);
+	control->any_tcp_port = tcp & ~ports.rules;
+	control->any_udp_port = udp & ~ports.rules;
+	control->any_destination = control->all_rules & ~prefixes.rules;
+	control->any_cgroup =
+		control->all_rules & ~constrained(draft, ENGINE_DIMENSION_CGROUP).rules;
+	control->any_name = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAME).rules;
+	control->any_path = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_PATH).rules;
+	control->protect_any_destination = protections & ~prefixes.protect;
+	control->protect_any_tcp_port = protections & ~ports.protect;
+	control->protect_any_udp_port = protections & ~ports.protect;
+	control->connect_rules = rules_with(draft, connect_effects);
+	control->packet_rules = rules_with(draft, packet_effects);
+	control->message_rules = rules_with(draft, message_effects);
+	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME);
+	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
+	control->quic_rules = rules_flagged(draft, FAULT_RULE_QUIC_BLOCK);
+	control->flags = draft->begin.flags;
+	if (control->name_rules)
+		control->flags |= FAULT_CONTROL_NAMES;
+	if (control->message_rules || (tcp & (control->name_rules | control->http_rules)))
+		control->flags |= FAULT_CONTROL_MESSAGE;
+	if (control->packet_rules)
+		control->flags |= FAULT_CONTROL_PACKET;
+	if (control->any_cgroup != control->all_rules)
+		control->flags |= FAULT_CONTROL_CGROUP;
+}
+
+static int table_new(struct classify_table *table, size_t key_size, size_t value_size, size_t most)
+{
+	table->key_size = key_size;
+	table->value_size = value_size;
+	table->keys = calloc(most ? most : 1, key_size);
+	table->values = calloc(most ? most : 1, value_size);
+	return table->keys && table->values ? 0 : -ENOMEM;
+}
+
+static void *table_key(const struct classify_table *table, size_t index)
+{
+	return table->keys + index * table->key_size;
+}
+
+static void *table_value(const struct classify_table *table, size_t index)
+{
+	return table->values + index * table->value_size;
+}
+
+/* Index of `key`, which is put in when it is not there yet. */
+static size_t table_place(struct classify_table *table, const void *key)
+{
+	size_t i;
+
+	for (i = 0; i < table->count; i++)
+		if (!memcmp(table_key(table, i), key, table->key_size))
+			return i;
+	memcpy(table_key(table, i), key, table->key_size);
+	table->count++;
+	return i;
+}
+
+static void table_free(struct classify_table *table)
+{
+	free(table->keys);
+	free(table->values);
+	*table = (struct classify_table){};
+}
+
+/* Which rules and protections name each port. */
+struct port_marks {
+	__u64 rules[PORTS], protect[PORTS];
+};
+
+static void mark_ports(const struct draft *draft, struct port_marks *marks)
+{
+	for (size_t i = 0; i < draft->matches_count; i++) {
+		const struct draft_match *match = &draft->matches[i];
+		struct fault_masks bit = owner_bit(match->owner);
+
+		if (match->dimension != ENGINE_DIMENSION_PORT || every_port(match))
+			continue;
+		for (size_t port = match->ports.first; port <= match->ports.last; port++) {
+			marks->rules[port] |= bit.rules;
+			marks->protect[port] |= bit.protect;
+		}
+	}
+}
+
+static void add_ports(struct classified *classified, const struct port_marks *marks,
+		      __u32 protocol, __u64 rules, struct fault_masks any)
+{
+	struct classify_table *table = &classified->ports;
+
+	for (__u32 port = 0; port < PORTS; port++) {
+		struct fault_masks value = { marks->rules[port] & rules, marks->protect[port] };
+		__u32 key = protocol << 16 | port;
+
+		if (!value.rules && !value.protect)
+			continue;
+		masks_or(&value, any);
+		memcpy(table_key(table, table->count), &key, sizeof(key));
+		memcpy(table_value(table, table->count), &value, sizeof(value));
+		table->count++;
+	}
+}
+
+static int fill_ports(const struct draft *draft, struct classified *classified)
+{
+	const struct fault_control *control = &classified->control;
+	_cleanup_free_ struct port_marks *marks = calloc(1, sizeof(*marks));
+	struct fault_masks tcp = { control->any_tcp_port, control->protect_any_tcp_port };
+	struct fault_masks udp = { control->any_udp_port, control->protect_any_udp_port };
+	size_t most = 0;
+
+	if (!marks)
+		return -ENOMEM;
+	mark_ports(draft, marks);
+	for (size_t port = 0; port < PORTS; port++)
+		most += marks->rules[port] || marks->protect[port];
+	if (table_new(&classified->ports, sizeof(__u32), sizeof(struct fault_masks), 2 * most))
+		return -ENOMEM;
+	add_ports(classified, marks, FAULT_PROTOCOL_TCP, rules_of_protocol(draft, 1), tcp);
+	add_ports(classified, marks, FAULT_PROTOCOL_UDP, rules_of_protocol(draft, 2), udp);
+	return 0;
+}
+
+/* Whether the first bits of `key` are those of the shorter or equal `prefix`; both begin with a
+ * __u32 of bits, as every LPM key does. */
+static bool key_within(const unsigned char *key, const unsigned char *prefix)
+{
+	__u32 key_bits, prefix_bits;
+
+	memcpy(&key_bits, key, sizeof(key_bits));
+	memcpy(&prefix_bits, prefix, sizeof(prefix_bits));
+	if (prefix_bits > key_bits || memcmp(key + 4, prefix + 4, prefix_bits / 8))
+		return false;
+	return !(prefix_bits % 8) || !((key[4 + prefix_bits / 8] ^ prefix[4 + prefix_bits / 8]) >>
+				       (8 - prefix_bits % 8));
+}
+
+/* ORs into every entry the words of the entries that contain it, and those on a miss. */
+static int inherit(struct classify_table *table, const __u64 *any)
+{
+	size_t words = table->value_size / sizeof(__u64), i, j, word;
+	_cleanup_free_ __u64 *own = malloc(table->count * table->value_size + 1);
+	__u64 *values = (__u64 *)table->values;
+
+	if (!own)
+		return -ENOMEM;
+	memcpy(own, values, table->count * table->value_size);
+	for (i = 0; i < table->count; i++) {
+		for (j = 0; j < table->count; j++) {
+			if (!key_within(table_key(table, i), table_key(table, j)))
+				continue;
+			for (word = 0; word < words; word++)
+				values[i * words + word] |= own[j * words + word];
+		}
+		for (word = 0; word < words; word++)
+			values[i * words + word] |= any[word];
+	}
+	return 0;
+}
+
+static void add_prefix(struct classified *classified, const struct draft_match *match)
+{
+	struct fault_prefix4 key4 = { .length = match->prefix.length };
+	struct fault_prefix6 key6 = { .length = match->prefix.length };
+	struct classify_table *table;
+	size_t place;
+
+	if (match->prefix.ipv4) {
+		table = &classified->prefixes4;
+		memcpy(key4.address, match->prefix.address + 12, sizeof(key4.address));
+		place = table_place(table, &key4);
+	} else {
+		table = &classified->prefixes6;
+		memcpy(key6.address, match->prefix.address, sizeof(key6.address));
+		place = table_place(table, &key6);
+	}
+	masks_or(table_value(table, place), owner_bit(match->owner));
+}
+
+static int fill_prefixes(const struct draft *draft, struct classified *classified)
+{
+	const struct fault_control *control = &classified->control;
+	const __u64 any[] = { control->any_destination, control->protect_any_destination };
+	int r = table_new(&classified->prefixes4, sizeof(struct fault_prefix4),
+			  sizeof(struct fault_masks), draft->matches_count);
+
+	if (!r)
+		r = table_new(&classified->prefixes6, sizeof(struct fault_prefix6),
+			      sizeof(struct fault_masks), draft->matches_count);
+	if (r)
+		return r;
+	for (size_t i = 0; i < draft->matches_count; i++)
+		if (draft->matches[i].dimension == ENGINE_DIMENSION_PREFIX)
+			add_prefix(classified, &draft->matches[i]);
+	r = inherit(&classified->prefixes4, any);
+	return r ? r : inherit(&classified->prefixes6, any);
+}
+
+/* The contract's form of a name; an exact one has its NUL counted. */
+static void name_key(const char *name, struct fault_name_key *ret_key)
+{
+	bool wild = name[0] == '*';
+	size_t length = strlen(name), bytes;
+
+	memset(ret_key, 0, sizeof(*ret_key));
+	/* "*.a.b" without its star is ".a.b", which reversed is the suffix with its dot. */
+	bytes = wild ? length - 1 : length;
+	for (size_t i = 0; i < bytes; i++)
+		ret_key->name[i] = (__u8)name[length - 1 - i];
+	ret_key->length = (__u32)(wild ? bytes : bytes + 1) * 8;
+}
+
+static void path_key(const char *path, struct fault_path_key *ret_key)
+{
+	size_t length = strnlen(path, FAULT_PATH_MAX - 1);
+
+	memset(ret_key, 0, sizeof(*ret_key));
+	memcpy(ret_key->path, path, length);
+	ret_key->length = (__u32)length * 8;
+}
+
+static int fill_texts(const struct draft *draft, struct classified *classified)
+{
+	int r = table_new(&classified->names, sizeof(struct fault_name_key), sizeof(__u64),
+			  draft->matches_count);
+
+	if (!r)
+		r = table_new(&classified->paths, sizeof(struct fault_path_key), sizeof(__u64),
+			      draft->matches_count);
+	if (r)
+		return r;
+	for (size_t i = 0; i < draft->matches_count; i++) {
+		const struct draft_match *match = &draft->matches[i];
+		struct classify_table *table = NULL;
+		struct fault_name_key name;
+		struct fault_path_key path;
+		const void *key = NULL;
+
+		if (match->dimension == ENGINE_DIMENSION_NAME) {
+			name_key(match->text, &name);
+			table = &classified->names;
+			key = &name;
+		} else if (match->dimension == ENGINE_DIMENSION_PATH) {
+			path_key(match->text, &path);
+			table = &classified->paths;
+			key = &path;
+		}
+		if (table)
+			*(__u64 *)table_value(table, table_place(table, key)) |=
+				owner_bit(match->owner).rules;
+	}
+	r = inherit(&classified->names, &classified->control.any_name);
+	return r ? r : inherit(&classified->paths, &classified->control.any_path);
+}
+
+static bool cgroup_within(const char *path, const char *ancestor)
+{
+	size_t length = strlen(ancestor);
+
+	return !strncmp(path, ancestor, length) && (!path[length] || path[length] == '/');
+}
+
+static int fill_cgroups(const struct draft *draft, struct classified *classified)
+{
+	classified->cgroups = calloc(draft->matches_count + 1, sizeof(*classified->cgroups));
+	if (!classified->cgroups)
+		return -ENOMEM;
+	for (size_t i = 0; i < draft->matches_count; i++) {
+		const struct draft_match *match = &draft->matches[i];
+		struct classify_cgroup entry = { match->text, classified->control.any_cgroup };
+
+		if (match->dimension != ENGINE_DIMENSION_CGROUP || match->owner == ENGINE_SCOPE)
+			continue;
+		for (size_t j = 0; j < draft->matches_count; j++)
+			if (draft->matches[j].dimension == ENGINE_DIMENSION_CGROUP &&
+			    cgroup_within(match->text, draft->matches[j].text))
+				entry.mask |= owner_bit(draft->matches[j].owner).rules;
+		classified->cgroups[classified->cgroups_count++] = entry;
+	}
+	return 0;
+}
+
+static int fill_learned(const struct draft *draft, struct classified *classified)
+{
+	struct classify_table *table = &classified->learned;
+	__u64 name_rules = classified->control.name_rules;
+	int r = table_new(table, 16, sizeof(struct fault_learned), draft->seeds_count);
+
+	for (size_t i = 0; !r && i < draft->seeds_count; i++) {
+		size_t place = table_place(table, draft->seeds[i].address);
+		struct fault_learned *learned = table_value(table, place);
+		__u64 mask = classify_name(classified, draft->seeds[i].name) & name_rules;
+
+		learned->mask |= mask;
+		learned->other |= name_rules & ~mask;
+	}
+	return r;
+}
+
+int classify(const struct draft *draft, struct classified *ret_classified)
+{
+	struct classified classified = {};
+	int r;
+
+	fill_control(draft, &classified.control);
+	r = fill_ports(draft, &classified);
+	if (!r)
+		r = fill_prefixes(draft, &classified);
+	if (!r)
+		r = fill_texts(draft, &classified);
+	if (!r)
+		r = fill_cgroups(draft, &classified);
+	if (!r)
+		r = fill_learned(draft, &classified);
+	if (r) {
+		classified_free(&classified);
+		return r;
+	}
+	*ret_classified = classified;
+	return 0;
+}
+
+void classified_free(struct classified *classified)
+{
+	table_free(&classified->ports);
+	table_free(&classified->prefixes4);
+	table_free(&classified->prefixes6);
+	table_free(&classified->names);
+	table_free(&classified->paths);
+	table_free(&classified->learned);
+	free(classified->cgroups);
+	classified->cgroups = NULL;
+	classified->cgroups_count = 0;
+}
+
+/* The value behind the longest entry that contains `key`; NULL: a miss. */
+static const void *look_up(const struct classify_table *table, const void *key)
+{
+	const void *found = NULL;
+	__u32 longest = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		__u32 bits;
+
+		memcpy(&bits, table_key(table, i), sizeof(bits));
+		if (key_within(key, table_key(table, i)) && (!found || bits >= longest)) {
+			found = table_value(table, i);
+			longest = bits;
+		}
+	}
+	return found;
+}
+
+__u64 classify_name(const struct classified *classified, const char *name)
+{
+	struct fault_name_key key;
+	const __u64 *found;
+
+	name_key(name, &key);
+	found = look_up(&classified->names, &key);
+	return found ? *found : classified->control.any_name;
+}
+
+static struct fault_masks look_port(const struct classified *classified, __u32 protocol, __u16 port)
+{
+	const struct fault_control *control = &classified->control;
+	bool tcp = protocol == FAULT_PROTOCOL_TCP;
+	struct fault_masks miss = {
+		tcp ? control->any_tcp_port : control->any_udp_port,
+		tcp ? control->protect_any_tcp_port : control->protect_any_udp_port,
+	};
+	__u32 key = protocol << 16 | port;
+
+	for (size_t i = 0; i < classified->ports.count; i++)
+		if (!memcmp(table_key(&classified->ports, i), &key, sizeof(key)))
+			return *(struct fault_masks *)table_value(&classified->ports, i);
+	return miss;
+}
+
+struct fault_masks classify_destination(const struct classified *classified, const __u8 address[16],
+					__u32 protocol, __u16 port)
+{
+	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct fault_masks masks = look_port(classified, protocol, port);
+	struct fault_masks miss = { classified->control.any_destination,
+				    classified->control.protect_any_destination };
+	struct fault_prefix4 key4 = { .length = 32 };
+	struct fault_prefix6 key6 = { .length = 128 };
+	const struct fault_masks *found;
+
+	memcpy(key4.address, address + 12, sizeof(key4.address));
+	memcpy(key6.address, address, sizeof(key6.address));
+	found = memcmp(address, mapped, sizeof(mapped)) ? look_up(&classified->prefixes6, &key6) :
+							  look_up(&classified->prefixes4, &key4);
+	if (!found)
+		found = &miss;
+	masks.rules &= found->rules;
+	masks.protect &= found->protect;
+	return masks;
+}

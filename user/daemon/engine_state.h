@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's state and its parts' functions; for the engine_*.c files only. */
+#ifndef DAEMON_ENGINE_STATE_H
+#define DAEMON_ENGINE_STATE_H
+
+#include "user/base/clock.h"
+#include "user/daemon/bpf.h"
+#include "user/daemon/engine.h"
+
+/* After this much time without a lease the run is over, not only its effects. */
+#define ENGINE_LEASE_GRACE_NS (5 * NS_PER_S)
+/* Buckets of the series that are older than this are deleted. */
+#define ENGINE_SERIES_KEEP_NS (120 * NS_PER_S)
+
+struct engine {
+	int channel; /* borrowed */
+	const struct engine_settings *settings;
+	bool halted;
+	struct draft *draft; /* being put together, or armed */
+	/* While armed: */
+	struct classified classified;
+	struct programs *programs;		/* NULL: nothing is armed */
+	volatile struct fault_control *control; /* the kernel's own memory */
+	volatile struct fault_window *windows;	/* likewise, one per rule */
+	int *scope;				/* cgroups that are attached to */
+	size_t scope_count;
+	bool scope_is_everything;
+	__u64 open;	    /* rules whose window was opened and has not been reported as ended */
+	__u32 series_swept; /* buckets below this one are deleted */
+	/* What the last run's rules came to, kept until the next one begins. */
+	struct engine_rule_status last[FAULT_RULES_MAX];
+	__u32 last_count;
+	__u32 events_lost; /* that the peer did not take */
+};
+
+/* engine_arm.c */
+int engine_arm(struct engine *engine, __u64 now, struct failure *failure);
+/* Lifts what is open, reports both with `cause`, unloads everything. Nothing armed: nothing. */
+void engine_disarm(struct engine *engine, enum engine_cause cause, __u64 at);
+
+/* engine_window.c: all take the moment as an argument. */
+int engine_inject(struct engine *engine, struct engine_window *window, __u64 now,
+		  struct failure *failure);
+/* Ends open windows among `rules` at `at` and reports it. */
+void engine_lift(struct engine *engine, __u64 rules, enum engine_cause cause, __u64 at);
+/* Reports windows that have ended by themselves, by lease or by deadline, with their own instants,
+ * and disarms when the run is over. */
+void engine_tick(struct engine *engine, __u64 now);
+/* The next moment at which engine_tick has something to do; UINT64_MAX: none. */
+__u64 engine_next(const struct engine *engine);
+
+/* engine_existing.c: connections of the rules in `rules` that are open already. */
+int engine_reset_existing(struct engine *engine, __u64 rules, __u64 now, __u64 *ret_found,
+			  __u64 *ret_reset, struct failure *failure);
+
+/* engine_read.c */
+void engine_status(const struct engine *engine, __u64 now, struct engine_status *ret_status);
+int engine_rule_status(struct engine *engine, __u32 rule, struct engine_rule_status *ret_status,
+		       struct failure *failure);
+void engine_keep_last(struct engine *engine);
+int engine_series(struct engine *engine, struct engine_series *series, __u64 now,
+		  struct failure *failure);
+void engine_sweep_series(struct engine *engine, __u64 now);
+
+/* engine.c: sends an event to the peer. */
+void engine_report(struct engine *engine, const struct engine_event *event);
+
+#endif

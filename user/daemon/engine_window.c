@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Windows: when rules act. The kernel keeps the time; this says when it began and ended. */
+#include <errno.h>
+#include <string.h>
+
+#include "user/daemon/engine_state.h"
+
+static __u64 earlier(__u64 a, __u64 b)
+{
+	return a < b ? a : b;
+}
+
+/* The kernel may look at any moment: the window is shut while it is changed. */
+static void open_window(volatile struct fault_window *window, __u64 starts_at, __u64 ends_at)
+{
+	__atomic_store_n(&window->ends_at, 0, __ATOMIC_SEQ_CST);
+	window->first_hit_at = 0;
+	window->last_hit_at = 0;
+	window->first_pass_after = 0;
+	window->injection++;
+	window->starts_at = starts_at;
+	__atomic_store_n(&window->ends_at, ends_at, __ATOMIC_SEQ_CST);
+}
+
+static __u64 rules_that_reset(const struct engine *engine, __u64 rules)
+{
+	__u64 mask = 0;
+
+	for (__u32 i = 0; i < engine->draft->rules_count; i++)
+		if (engine->draft->rules[i].existing_reset)
+			mask |= 1ULL << i;
+	return mask & rules;
+}
+
+int engine_inject(struct engine *engine, struct engine_window *window, __u64 now,
+		  struct failure *failure)
+{
+	struct engine_event event = { .at = now, .kind = ENGINE_EVENT_INJECTED };
+	__u64 reset;
+
+	if (window->rules & ~engine->classified.control.all_rules)
+		return fail(failure, -EINVAL, "no such rule is armed");
+	if (now >= engine->control->lease_until)
+		return fail(failure, -ETIME, "the lease has lapsed; renew it first");
+	window->starts_at = now;
+	window->ends_at = window->duration_ns > engine->control->deadline - now ?
+				  engine->control->deadline :
+				  now + window->duration_ns;
+	for (__u32 i = 0; i < engine->draft->rules_count; i++)
+		if (window->rules >> i & 1)
+			open_window(&engine->windows[i], now, window->ends_at);
+	engine->open |= window->rules;
+	event.rules = window->rules;
+	event.ends_at = window->ends_at;
+	engine_report(engine, &event);
+	window->existing_found = 0;
+	window->existing_reset = 0;
+	reset = rules_that_reset(engine, window->rules);
+	if (!reset)
+		return 0;
+	return engine_reset_existing(engine, reset, now, &window->existing_found,
+				     &window->existing_reset, failure);
+}
+
+void engine_lift(struct engine *engine, __u64 rules, enum engine_cause cause, __u64 at)
+{
+	struct engine_event event = {
+		.at = at,
+		.kind = ENGINE_EVENT_LIFTED,
+		.cause = cause,
+		.rules = rules & engine->open,
+		.ends_at = at,
+	};
+
+	if (!event.rules)
+		return;
+	for (__u32 i = 0; i < FAULT_RULES_MAX; i++)
+		if (event.rules >> i & 1 && engine->windows[i].ends_at > at)
+			__atomic_store_n(&engine->windows[i].ends_at, at, __ATOMIC_SEQ_CST);
+	engine->open &= ~event.rules;
+	engine_report(engine, &event);
+}
+
+/* When and why the kernel stops, or stopped, acting on an open rule. */
+static __u64 end_of(const struct engine *engine, __u32 rule, enum engine_cause *ret_cause)
+{
+	__u64 planned = engine->windows[rule].ends_at, lease = engine->control->lease_until;
+	__u64 deadline = engine->control->deadline;
+
+	if (lease < planned && lease < deadline) {
+		*ret_cause = ENGINE_CAUSE_LEASE;
+		return lease;
+	}
+	*ret_cause = planned < deadline ? ENGINE_CAUSE_PLANNED : ENGINE_CAUSE_DEADLINE;
+	return earlier(planned, deadline);
+}
+
+/* Open rules that end first, at one moment for one cause. UINT64_MAX: nothing is open. */
+static __u64 next_end(const struct engine *engine, __u64 *ret_rules, enum engine_cause *ret_cause)
+{
+	__u64 first = UINT64_MAX;
+
+	*ret_rules = 0;
+	for (__u32 i = 0; i < FAULT_RULES_MAX; i++) {
+		enum engine_cause cause;
+		__u64 at;
+
+		if (!(engine->open >> i & 1))
+			continue;
+		at = end_of(engine, i, &cause);
+		if (at < first) {
+			first = at;
+			*ret_cause = cause;
+			*ret_rules = 1ULL << i;
+		} else if (at == first && cause == *ret_cause) {
+			*ret_rules |= 1ULL << i;
+		}
+	}
+	return first;
+}
+
+void engine_tick(struct engine *engine, __u64 now)
+{
+	enum engine_cause cause = ENGINE_CAUSE_NONE;
+	__u64 rules, at, deadline, lease;
+
+	if (!engine->control)
+		return;
+	while ((at = next_end(engine, &rules, &cause)) <= now)
+		engine_lift(engine, rules, cause, at);
+	deadline = engine->control->deadline;
+	lease = engine->control->lease_until;
+	if (lease + ENGINE_LEASE_GRACE_NS < deadline && now >= lease + ENGINE_LEASE_GRACE_NS)
+		engine_disarm(engine, ENGINE_CAUSE_LEASE, lease + ENGINE_LEASE_GRACE_NS);
+	else if (now >= deadline)
+		engine_disarm(engine, ENGINE_CAUSE_DEADLINE, deadline);
+}
+
+__u64 engine_next(const struct engine *engine)
+{
+	enum engine_cause cause;
+	__u64 rules, over;
+
+	if (!engine->control)
+		return UINT64_MAX;
+	over = earlier(engine->control->deadline,
+		       engine->control->lease_until + ENGINE_LEASE_GRACE_NS);
+	return earlier(over, next_end(engine, &rules, &cause));
+}

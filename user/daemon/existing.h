@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections that are open already: found and destroyed through sock_diag (the gate to libnl).
+ * Sees the network namespace of the calling process. Needs CAP_NET_ADMIN.
+ */
+#ifndef DAEMON_EXISTING_H
+#define DAEMON_EXISTING_H
+
+#include <stdint.h>
+
+#include "user/base/failure.h"
+
+/* One TCP connection that this host opened, established or being opened. */
+struct existing_connection {
+	uint8_t address[16]; /* destination, v4-mapped for IPv4 */
+	uint16_t port;	     /* host byte order */
+	uint64_t cgroup;     /* id; 0: the kernel does not tell */
+};
+
+enum existing_verdict {
+	EXISTING_IGNORE, /* not the rule's */
+	EXISTING_SPARE,	 /* perhaps the rule's: counted, left alone */
+	EXISTING_RESET,
+};
+typedef enum existing_verdict (*existing_judge_fn)(void *context,
+						   const struct existing_connection *connection);
+
+/*
+ * Asks `judge` about every connection and destroys those it says; the peer gets an RST, the owner
+ * ECONNABORTED. `ret_found` counts all but the ignored, `ret_reset` what was destroyed; both are set
+ * on failure too. 0, or -errno with the cause; -EOPNOTSUPP when this kernel cannot destroy sockets.
+ */
+int existing_reset(existing_judge_fn judge, void *context, uint64_t *ret_found, uint64_t *ret_reset,
+		   struct failure *failure);
+
+#endif

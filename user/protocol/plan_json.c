@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "user/protocol/plan_json.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/protocol/base64.h"
+#include "user/protocol/json_reader.h"
+#include "user/protocol/names.h"
+
+enum {
+	PLAN_JSON_MAX = 1 << 20, /* bytes of one document */
+};
+
+static int read_strings(const json_t *value, void *target, struct failure *failure)
+{
+	struct strings *strings = target;
+
+	return json_read_array(value, json_read_string, sizeof(char *), PLAN_LIST_MAX,
+			       (void **)&strings->items, &strings->count, failure);
+}
+
+static int read_port(const json_t *value, void *target, struct failure *failure)
+{
+	if (!json_is_string(value))
+		return fail(failure, -EINVAL, "must be a string");
+	if (port_parse_range(json_string_value(value), target))
+		return fail(failure, -EINVAL, "'%.32s' is no port or range of ports",
+			    json_string_value(value));
+	return 0;
+}
+
+static int read_prefix(const json_t *value, void *target, struct failure *failure)
+{
+	if (!json_is_string(value))
+		return fail(failure, -EINVAL, "must be a string");
+	if (address_parse_prefix(json_string_value(value), target))
+		return fail(failure, -EINVAL, "'%.64s' is no address or prefix",
+			    json_string_value(value));
+	return 0;
+}
+
+/* Readers of lists whose pointer and count are neighbours get the struct that holds both. */
+static int read_match_ports(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_match *match = target;
+
+	return json_read_array(value, read_port, sizeof(*match->ports), PLAN_LIST_MAX,
+			       (void **)&match->ports, &match->ports_count, failure);
+}
+
+static int read_match_prefixes(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_match *match = target;
+
+	return json_read_array(value, read_prefix, sizeof(*match->prefixes), PLAN_LIST_MAX,
+			       (void **)&match->prefixes, &match->prefixes_count, failure);
+}
+
+static int read_match_protocols(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_match *match = target;
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(value))
+		return fail(failure, -EINVAL, "must be a list");
+	json_array_foreach(value, i, item) {
+		const char *text = json_is_string(item) ? json_string_value(item) : "";
+
+		if (!strcmp(text, "tcp"))
+			match->tcp = true;
+		else if (!strcmp(text, "udp"))
+			match->udp = true;
+		else
+			return fail(failure, -EINVAL, "%zu: must be \"tcp\" or \"udp\"", i);
+	}
+	return 0;
+}
+
+static int method_by_name(const char *name)
+{
+	/* FAULT_METHOD_OTHER is what the kernel calls the rest; no rule can name it. */
+	for (unsigned int method = FAULT_METHOD_GET; method < FAULT_METHOD_COUNT; method++)
+		if (!strcmp(name, fault_method_name(method)))
+			return (int)method;
+	return -ENOENT;
+}
+
+static int read_match_methods(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_match *match = target;
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(value))
+		return fail(failure, -EINVAL, "must be a list");
+	json_array_foreach(value, i, item) {
+		int method = method_by_name(json_is_string(item) ? json_string_value(item) : "");
+
+		if (method < 0)
+			return fail(failure, -EINVAL, "%zu: must be an HTTP method", i);
+		match->methods |= (uint16_t)(1U << method);
+	}
+	return 0;
+}
+
+static const struct json_field match_fields[] = {
+	{ "protocols", read_match_protocols, 0, false },
+	{ "ports", read_match_ports, 0, false },
+	{ "prefixes", read_match_prefixes, 0, false },
+	{ "names", read_strings, offsetof(struct plan_match, names), false },
+	{ "paths", read_strings, offsetof(struct plan_match, paths), false },
+	{ "methods", read_match_methods, 0, false },
+	{ "http", json_read_bool, offsetof(struct plan_match, http), false },
+	{ "cgroups", read_strings, offsetof(struct plan_match, cgroups), false },
+};
+
+static int read_match(const json_t *value, void *target, struct failure *failure)
+{
+	return json_read_object(value, match_fields, ARRAY_SIZE(match_fields), target, failure);
+}
+
+static int read_body(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_rule *rule = target;
+	int r;
+
+	if (!json_is_string(value))
+		return fail(failure, -EINVAL, "must be a string");
+	r = base64_decode(json_string_value(value), &rule->body, &rule->body_length);
+	return r ? fail(failure, r, "is not base64") : 0;
+}
+
+static const struct json_field answer_fields[] = {
+	{ "status", json_read_u16, offsetof(struct plan_rule, status), true },
+	{ "reason", json_read_string, offsetof(struct plan_rule, reason), false },
+	{ "headers", json_read_string, offsetof(struct plan_rule, headers), false },
+	{ "body_base64", read_body, 0, false },
+};
+
+static int read_answer(const json_t *value, void *target, struct failure *failure)
+{
+	return json_read_object(value, answer_fields, ARRAY_SIZE(answer_fields), target, failure);
+}
+
+static int read_effect(const json_t *value, void *target, struct failure *failure)
+{
+	if (!json_is_string(value))
+		return fail(failure, -EINVAL, "must be a string");
+	if (plan_effect_by_name(json_string_value(value), target))
+		return fail(failure, -EINVAL, "'%.32s' is no effect", json_string_value(value));
+	return 0;
+}
+
+/* One of two words; the second makes `ret_second` true. */
+static int read_word(const json_t *value, const char *first, const char *second, bool *ret_second,
+		     struct failure *failure)
+{
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+
+	if (strcmp(text, first) && strcmp(text, second))
+		return fail(failure, -EINVAL, "must be \"%s\" or \"%s\"", first, second);
+	*ret_second = !strcmp(text, second);
+	return 0;
+}
+
+static int read_quic(const json_t *value, void *target, struct failure *failure)
+{
+	return read_word(value, "block", "allow", target, failure);
+}
+
+static int read_existing(const json_t *value, void *target, struct failure *failure)
+{
+	return read_word(value, "keep", "reset", target, failure);
+}
+
+static const struct json_field rule_fields[] = {
+	{ "fault", json_read_string, offsetof(struct plan_rule, fault), true },
+	{ "effect", read_effect, offsetof(struct plan_rule, effect), true },
+	{ "share_ppm", json_read_u32, offsetof(struct plan_rule, share), false },
+	{ "loss_ppm", json_read_u32, offsetof(struct plan_rule, loss), false },
+	{ "alert", json_read_u8, offsetof(struct plan_rule, alert), false },
+	{ "quic", read_quic, offsetof(struct plan_rule, quic_allow), false },
+	{ "existing", read_existing, offsetof(struct plan_rule, existing_reset), false },
+	{ "match", read_match, offsetof(struct plan_rule, match), true },
+	{ "answer", read_answer, 0, false },
+};
+
+static int read_rule(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_rule *rule = target;
+
+	rule->share = FAULT_SHARE_ALWAYS;
+	return json_read_object(value, rule_fields, ARRAY_SIZE(rule_fields), rule, failure);
+}
+
+static int read_protect_ports(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_protect *protect = target;
+
+	return json_read_array(value, read_port, sizeof(*protect->ports), PLAN_LIST_MAX,
+			       (void **)&protect->ports, &protect->ports_count, failure);
+}
+
+static int read_protect_prefix(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan_protect *protect = target;
+	int r = read_prefix(value, &protect->prefix, failure);
+
+	return r ? r : json_read_string(value, &protect->text, failure);
+}
+
+static const struct json_field protect_fields[] = {
+	{ "prefix", read_protect_prefix, 0, true },
+	{ "ports", read_protect_ports, 0, false },
+};
+
+static int read_protect(const json_t *value, void *target, struct failure *failure)
+{
+	return json_read_object(value, protect_fields, ARRAY_SIZE(protect_fields), target, failure);
+}
+
+static int read_scope(const json_t *value, void *target, struct failure *failure)
+{
+	static const struct json_field fields[] = {
+		{ "cgroups", read_strings, offsetof(struct plan, cgroups), false },
+		{ "units", read_strings, offsetof(struct plan, units), false },
+	};
+
+	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
+}
+
+static int read_version(const json_t *value, void *target, struct failure *failure)
+{
+	(void)target;
+	if (!json_is_integer(value) || json_integer_value(value) != 1)
+		return fail(failure, -EINVAL, "must be 1");
+	return 0;
+}
+
+static int read_protects(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan *plan = target;
+
+	return json_read_array(value, read_protect, sizeof(*plan->protect), FAULT_PROTECTED_MAX,
+			       (void **)&plan->protect, &plan->protect_count, failure);
+}
+
+static int read_rules(const json_t *value, void *target, struct failure *failure)
+{
+	struct plan *plan = target;
+
+	return json_read_array(value, read_rule, sizeof(*plan->rules), FAULT_RULES_MAX,
+			       (void **)&plan->rules, &plan->rules_count, failure);
+}
+
+static const struct json_field plan_fields[] = {
+	{ "version", read_version, 0, true },
+	{ "title", json_read_string, offsetof(struct plan, title), false },
+	{ "seed", json_read_u64, offsetof(struct plan, seed), true },
+	{ "duration_ns", json_read_u64, offsetof(struct plan, duration_ns), true },
+	{ "lease_ns", json_read_u64, offsetof(struct plan, lease_ns), true },
+	{ "scope", read_scope, 0, false },
+	{ "protect", read_protects, 0, false },
+	{ "rules", read_rules, 0, true },
+};
+
+/* A string that the peer left out is an empty one: nobody behind this point asks for NULL. */
+static int fill_strings(struct plan *plan)
+{
+	if (!plan->title && !(plan->title = strdup("")))
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->rules_count; i++) {
+		struct plan_rule *rule = &plan->rules[i];
+		bool answer = rule->effect == FAULT_EFFECT_ANSWER;
+
+		if (answer && !rule->reason && !(rule->reason = strdup("")))
+			return -ENOMEM;
+		if (answer && !rule->headers && !(rule->headers = strdup("")))
+			return -ENOMEM;
+		if (answer && !rule->body && !(rule->body = strdup("")))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int plan_from_json(const char *text, size_t length, struct plan *ret_plan, struct failure *failure)
+{
+	struct plan plan = {};
+	json_t *root;
+	int r;
+
+	if (length > PLAN_JSON_MAX)
+		return fail(failure, -EINVAL, "a plan of %zu bytes is over the limit of 1 MiB", length);
+	r = json_read_text(text, length, &root, failure);
+	if (r)
+		return r;
+	r = json_read_object(root, plan_fields, ARRAY_SIZE(plan_fields), &plan, failure);
+	json_decref(root);
+	if (!r)
+		r = fill_strings(&plan);
+	if (!r)
+		r = plan_validate(&plan, failure);
+	if (r) {
+		plan_free(&plan);
+		return r;
+	}
+	*ret_plan = plan;
+	return 0;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writing half of plan_json.h. jansson's setters refuse a NULL value, so that the allocations
+ * in their arguments need no check of their own: the first refusal is kept in *r.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/protocol/base64.h"
+#include "user/protocol/json_reader.h"
+#include "user/protocol/names.h"
+#include "user/protocol/plan_json.h"
+
+/* Steals `value`; remembers the first failure in *r. */
+static void set(json_t *object, const char *key, json_t *value, int *r)
+{
+	if (json_object_set_new(object, key, value))
+		*r = -ENOMEM;
+}
+
+static void append(json_t *array, json_t *value, int *r)
+{
+	if (json_array_append_new(array, value))
+		*r = -ENOMEM;
+}
+
+static json_t *write_strings(const struct strings *strings, int *r)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < strings->count; i++)
+		append(array, json_string(strings->items[i]), r);
+	return array;
+}
+
+static json_t *write_ports(const struct port_range *ports, size_t count, int *r)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		const struct port_range *range = &ports[i];
+
+		if (range->first == range->last)
+			append(array, json_sprintf("%u", range->first), r);
+		else
+			append(array, json_sprintf("%u-%u", range->first, range->last), r);
+	}
+	return array;
+}
+
+static json_t *write_prefix(const struct address_prefix *prefix)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_format_prefix(prefix, text);
+	return json_string(text);
+}
+
+static json_t *write_match(const struct plan_match *match, int *r)
+{
+	json_t *object = json_object(), *protocols = json_array(), *prefixes = json_array(),
+	       *methods = json_array();
+
+	if (match->tcp)
+		append(protocols, json_string("tcp"), r);
+	if (match->udp)
+		append(protocols, json_string("udp"), r);
+	for (size_t i = 0; i < match->prefixes_count; i++)
+		append(prefixes, write_prefix(&match->prefixes[i]), r);
+	for (unsigned int method = FAULT_METHOD_GET; method < FAULT_METHOD_COUNT; method++)
+		if (match->methods & 1U << method)
+			append(methods, json_string(fault_method_name(method)), r);
+	set(object, "protocols", protocols, r);
+	set(object, "ports", write_ports(match->ports, match->ports_count, r), r);
+	set(object, "prefixes", prefixes, r);
+	set(object, "names", write_strings(&match->names, r), r);
+	set(object, "paths", write_strings(&match->paths, r), r);
+	set(object, "methods", methods, r);
+	set(object, "http", json_boolean(match->http), r);
+	set(object, "cgroups", write_strings(&match->cgroups, r), r);
+	return object;
+}
+
+static json_t *write_answer(const struct plan_rule *rule, int *r)
+{
+	_cleanup_free_ char *body = NULL;
+	json_t *object = json_object();
+
+	if (base64_encode(rule->body ? rule->body : "", rule->body_length, &body))
+		*r = -ENOMEM;
+	set(object, "status", json_integer(rule->status), r);
+	set(object, "reason", json_string(rule->reason ? rule->reason : ""), r);
+	set(object, "headers", json_string(rule->headers ? rule->headers : ""), r);
+	set(object, "body_base64", json_string(body ? body : ""), r);
+	return object;
+}
+
+static json_t *write_rule(const struct plan_rule *rule, int *r)
+{
+	const char *effect = plan_effect_name(rule->effect);
+	json_t *object = json_object();
+
+	set(object, "fault", json_string(rule->fault ? rule->fault : ""), r);
+	set(object, "effect", json_string(effect ? effect : ""), r);
+	set(object, "share_ppm", json_integer(rule->share), r);
+	set(object, "loss_ppm", json_integer(rule->loss), r);
+	set(object, "alert", json_integer(rule->alert), r);
+	set(object, "quic", json_string(rule->quic_allow ? "allow" : "block"), r);
+	set(object, "existing", json_string(rule->existing_reset ? "reset" : "keep"), r);
+	set(object, "match", write_match(&rule->match, r), r);
+	if (rule->effect == FAULT_EFFECT_ANSWER)
+		set(object, "answer", write_answer(rule, r), r);
+	return object;
+}
+
+static json_t *write_protect(const struct plan_protect *protect, int *r)
+{
+	json_t *object = json_object();
+
+	set(object, "prefix", write_prefix(&protect->prefix), r);
+	set(object, "ports", write_ports(protect->ports, protect->ports_count, r), r);
+	return object;
+}
+
+static json_t *write_plan(const struct plan *plan, int *r)
+{
+	json_t *root = json_object(), *scope = json_object(), *protect = json_array(),
+	       *rules = json_array();
+
+	set(scope, "cgroups", write_strings(&plan->cgroups, r), r);
+	set(scope, "units", write_strings(&plan->units, r), r);
+	for (size_t i = 0; i < plan->protect_count; i++)
+		append(protect, write_protect(&plan->protect[i], r), r);
+	for (size_t i = 0; i < plan->rules_count; i++)
+		append(rules, write_rule(&plan->rules[i], r), r);
+	set(root, "version", json_integer(1), r);
+	set(root, "title", json_string(plan->title ? plan->title : ""), r);
+	/* JSON integers have 63 bits here; a seed needs no more. */
+	set(root, "seed", json_integer((json_int_t)(plan->seed & INT64_MAX)), r);
+	set(root, "duration_ns", json_integer((json_int_t)(plan->duration_ns & INT64_MAX)), r);
+	set(root, "lease_ns", json_integer((json_int_t)(plan->lease_ns & INT64_MAX)), r);
+	set(root, "scope", scope, r);
+	set(root, "protect", protect, r);
+	set(root, "rules", rules, r);
+	return root;
+}
+
+int plan_to_json(const struct plan *plan, char **ret_text)
+{
+	json_t *root;
+	char *text = NULL;
+	int r = 0;
+
+	root = write_plan(plan, &r);
+	if (!r)
+		text = json_dumps(root, JSON_COMPACT);
+	json_decref(root);
+	if (!text)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
+}
