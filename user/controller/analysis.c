@@ -400,12 +400,10 @@ static int result_make(const struct history *history, uint32_t workflow, uint64_
 	return r;
 }
 
-static void kernel_make(const struct history *history, uint64_t baseline_end,
-			struct episode *episode)
+static void kernel_make(const struct history *history, struct episode *episode)
 {
 	const struct phase_figures *phases = episode->results ? episode->results[0].phases : NULL;
 
-	(void)baseline_end;
 	for (int i = 0; phases && i < PHASE_COUNT; i++) {
 		struct kernel_figures *kernel = &episode->kernel[i];
 
@@ -497,7 +495,7 @@ int analysis_make(const struct history *history, struct analysis *ret_analysis)
 			r = result_make(history, (uint32_t)j, baseline_end, episode,
 					&episode->results[j]);
 		if (r == 0 && history->workflows_count)
-			kernel_make(history, baseline_end, episode);
+			kernel_make(history, episode);
 	}
 	if (r < 0) {
 		analysis_free(&analysis);

@@ -144,10 +144,15 @@ int history_add_window(struct history *history, const struct window *window)
 {
 	int r = grow((void **)&history->windows, history->windows_count, &history->windows_size,
 		     sizeof(*window));
+	size_t early;
 
 	if (r < 0)
 		return r;
 	history->windows[history->windows_count++] = *window;
+	early = history->early_hits_count;
+	history->early_hits_count = 0;
+	for (size_t i = 0; i < early; i++)
+		history_hit(history, history->early_hits[i].fault, history->early_hits[i].at);
 	return 0;
 }
 
@@ -182,17 +187,26 @@ void history_close(struct history *history, uint32_t fault, uint64_t first, uint
 	}
 }
 
-void history_hit(struct history *history, uint32_t fault, uint64_t at)
+static struct window *window_of(const struct history *history, uint32_t fault, uint64_t at)
 {
 	for (size_t i = history->windows_count; i > 0; i--) {
 		struct window *window = &history->windows[i - 1];
 
-		if (window->fault != fault || at < window->starts_at)
-			continue;
-		if (!window->first_hit_at || at < window->first_hit_at)
-			window->first_hit_at = at;
-		return;
+		if (window->fault == fault && at >= window->starts_at)
+			return at < window->planned_end ? window : NULL;
 	}
+	return NULL;
+}
+
+void history_hit(struct history *history, uint32_t fault, uint64_t at)
+{
+	struct window *window = window_of(history, fault, at);
+
+	if (window && (!window->first_hit_at || at < window->first_hit_at))
+		window->first_hit_at = at;
+	if (!window && history->early_hits_count < ARRAY_SIZE(history->early_hits))
+		history->early_hits[history->early_hits_count++] =
+			(struct hit){.fault = fault, .at = at};
 }
 
 int history_fault(const struct history *history, const char *name)

@@ -143,6 +143,13 @@ struct history {
 	uint64_t ended_at;   /* last instant of the run */
 	enum run_end end;
 	char *end_text; /* one line for people; may be NULL */
+	bool aborting;	/* an abort rule has struck: lifts from here on are its doing */
+	/* First hits that arrived before the reply to their inject. */
+	struct hit {
+		uint32_t fault;
+		uint64_t at;
+	} early_hits[FAULT_RULES_MAX];
+	size_t early_hits_count;
 };
 
 /* Each appends a copy. 0 or -ENOMEM. */
@@ -155,7 +162,7 @@ int history_add_bucket(struct history *history, const struct bucket *bucket);
  * and never after a window's planned end, in which case the cause stays planned. */
 void history_close(struct history *history, uint32_t fault, uint64_t first, uint64_t last,
 		   enum lift_cause cause);
-/* Notes a first hit of `fault` in its latest window. */
+/* Notes a first hit of `fault` in the window that it fell into, now or when that is added. */
 void history_hit(struct history *history, uint32_t fault, uint64_t at);
 /* Index of a fault or a workflow by name, or -ENOENT. */
 int history_fault(const struct history *history, const char *name);
