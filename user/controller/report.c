@@ -11,7 +11,7 @@
 #include "user/base/clock.h"
 #include "user/controller/record_json.h"
 
-enum { CELL_SIZE = 64, WIDTH_DEFAULT = 80, WIDTH_MAX = 160, COLUMNS_MAX = 9 };
+enum { CELL_SIZE = 96, WIDTH_DEFAULT = 80, WIDTH_MAX = 160, COLUMNS_MAX = 9 };
 
 void report_time(uint64_t ns, char buffer[REPORT_TIME_SIZE])
 {
@@ -91,10 +91,10 @@ static void cell_figure(char cell[CELL_SIZE], const struct figure *figure, bool 
 		snprintf(cell, CELL_SIZE, "%s", value);
 }
 
-static void cell_share(char cell[CELL_SIZE], uint64_t part, uint64_t whole, const char *format)
+static void cell_share(char cell[CELL_SIZE], uint64_t part, uint64_t whole, const char *unit)
 {
 	if (whole)
-		snprintf(cell, CELL_SIZE, format, (double)part / (double)whole);
+		snprintf(cell, CELL_SIZE, "%.2f%s", (double)part / (double)whole, unit);
 	else
 		snprintf(cell, CELL_SIZE, "-");
 }
@@ -117,7 +117,7 @@ static void result_row(const struct terms *terms, const struct workflow_result *
 		snprintf(cells[1], CELL_SIZE, "never");
 	cell_figure(cells[2], &result->outage, false);
 	cell_figure(cells[3], &result->recover, true);
-	cell_share(cells[4], result->budget_attempts, result->budget_units, "%.2f");
+	cell_share(cells[4], result->budget_attempts, result->budget_units, "");
 	if (result->surge_1s < 0)
 		snprintf(cells[5], CELL_SIZE, "-");
 	else
@@ -215,7 +215,7 @@ static int phases_print(const struct history *history, const struct episode *epi
 			snprintf(cells[2], CELL_SIZE, "%llu", (unsigned long long)phase->units);
 			snprintf(cells[3], CELL_SIZE, "%llu",
 				 (unsigned long long)phase->successes);
-			cell_share(cells[4], phase->attempts, phase->units, "%.2f/unit");
+			cell_share(cells[4], phase->attempts, phase->units, "/unit");
 			for (size_t k = 0; k < ARRAY_SIZE(latencies); k++) {
 				snprintf(cells[5 + k], CELL_SIZE, "-");
 				if (phase->successes)
@@ -241,8 +241,8 @@ static void kernel_print(const struct episode *episode, FILE *out)
 		const struct kernel_figures *kernel = &episode->kernel[i];
 		char connects[CELL_SIZE], requests[CELL_SIZE];
 
-		cell_share(connects, kernel->connects, kernel->units, "%.2f");
-		cell_share(requests, kernel->requests, kernel->units, "%.2f");
+		cell_share(connects, kernel->connects, kernel->units, "");
+		cell_share(requests, kernel->requests, kernel->units, "");
 		fprintf(out, "%s %s %s connects %s requests", i ? "," : "", phase_name(i), connects,
 			requests);
 	}
