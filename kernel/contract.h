@@ -84,15 +84,14 @@ enum fault_reason {
 	FAULT_REASON_INBOUND = 7,    /* matched, but the connection was opened by the peer */
 	FAULT_REASON_QUIC = 8,	     /* UDP port 443 refused so that QUIC does not slip past */
 	FAULT_REASON_NO_SOCKMAP = 9, /* the socket cannot be watched: another sockmap owns it */
-	FAULT_REASON_SPLIT = 10,     /* request or ClientHello split over writes: not handled */
+	FAULT_REASON_OUTRANKED = 10, /* matched, but a rule before it acted */
 	FAULT_REASON_PIPELINED = 11, /* an earlier response is outstanding: not handled */
 	FAULT_REASON_NOT_HTTP = 12,  /* neither HTTP/1 nor TLS: not handled */
 	FAULT_REASON_TLS_HIDES = 13, /* the rule needs an HTTP request, the connection is TLS */
 	FAULT_REASON_TOO_LONG = 14,  /* request line or Host longer than the parser's bound */
 	FAULT_REASON_BODY_SWALLOWED = 15, /* messages of a request body that were swallowed */
 	FAULT_REASON_KERNEL_ERROR = 16,	  /* a helper failed; the traffic was passed */
-	FAULT_REASON_OUTRANKED = 17,	  /* matched, but a rule before it acted */
-	FAULT_REASON_COUNT = 18,
+	FAULT_REASON_COUNT = 17,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };

@@ -14,8 +14,7 @@
 /* What a socket's stream is known to be. */
 enum socket_mode {
 	SOCKET_FRESH = 0,   /* nothing was sent yet */
-	SOCKET_HTTP = 1,    /* the next byte begins a request */
-	SOCKET_CHUNKED = 2, /* in the middle of a chunked request body that passes */
+	SOCKET_HTTP = 1,    /* requests and bodies that pass; each message may begin a request */
 	SOCKET_SWALLOW = 3, /* `swallow` bytes of an answered request's body are still to come */
 	SOCKET_DEAF = 4,    /* everything the client sends is swallowed */
 	SOCKET_REFUSED = 5, /* every send fails */
@@ -27,7 +26,7 @@ enum socket_mode {
 enum response_state {
 	RESPONSE_IDLE = 0,    /* none is due */
 	RESPONSE_DUE = 1,     /* a request was passed on; its response has not begun */
-	RESPONSE_BODY = 2,    /* `response_left` bytes are still to come */
+	RESPONSE_BODY = 2,    /* until `response_end` */
 	RESPONSE_CHUNKED = 3, /* until the last chunk */
 	RESPONSE_UNKNOWN = 4, /* its end cannot be told */
 };
@@ -36,20 +35,24 @@ enum response_state {
 struct socket_state {
 	__u64 generation; /* of the verdict; another than control's: stale */
 	__u64 cookie;
-	__u64 candidates; /* rules that protocol, port, destination and cgroup leave */
-	__u64 by_address; /* name rules among them that own the address alone */
-	__u64 decided;	  /* rules that the destination decided at the connect */
-	__u64 swallow;
-	__u64 requests; /* seen on this connection; numbers the share decisions */
-	__u64 response_left;
-	__u64 response_tail; /* last 8 bytes of a chunked response */
-	__u32 response;	     /* enum response_state */
+	__u64 candidates;     /* rules that protocol, port, destination and cgroup leave */
+	__u64 by_address;     /* name rules among them that own the address alone */
+	__u64 decided;	      /* rules that the destination decided at the connect */
+	__u64 swallow;	      /* SOCKET_SWALLOW: bytes still to come */
+	__u64 requests;	      /* seen on this connection; numbers the share decisions */
+	__u64 received;	      /* bytes of the server's stream up to the furthest segment seen */
+	__u64 response_start; /* position in that stream where the response due begins */
+	__u64 response_end;   /* position where a response of known length ends */
+	__u64 response_tail;  /* last 8 bytes of a chunked response */
+	__u32 response;	      /* enum response_state */
 	__u32 response_to_head;
 	__u32 mode;	     /* enum socket_mode */
 	__u32 packet_rule;   /* 1 + rule whose packets are dropped; 0: none */
-	__u32 next_sequence; /* TCP sequence expected from the server */
-	__u32 sequence_known;
-	__u32 inbound; /* the peer opened it: never touched */
+	__u32 behind_answer; /* bytes of the message at hand behind a request that was answered */
+	__u32 padding;
+	__u32 next_sequence;  /* TCP sequence number that belongs to `received` */
+	__u32 sequence_known; /* the SYN-ACK was seen */
+	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 port;
 	__u8 address[16];
 };

@@ -11,6 +11,13 @@
 /* The longest run of bytes that one verdict can cover. */
 #define APPLY_MAX 0x7fffffffU
 
+/*
+ * Byte offsets of two fields of the kernel's struct tcp_sock, read by the engine from the kernel's
+ * BTF before loading; 0: unknown. They are no part of the UAPI.
+ */
+const volatile __u32 config_rcv_nxt = 0;
+const volatile __u32 config_copied_seq = 0;
+
 /* What the front of a message was recognised as. */
 enum message_kind {
 	KIND_OTHER = 0, /* first bytes of neither HTTP/1 nor TLS */
@@ -96,7 +103,7 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	decision->winner = index + 1;
 	decision->effect = effect;
 	count_hit(index, &decision->flow, decision->now);
-	if (decision->address_only)
+	if (decision->address_only && (rule->flags & FAULT_RULE_BY_NAME))
 		count_reason(index, FAULT_REASON_ADDRESS_ONLY);
 	return 0;
 }
@@ -110,6 +117,12 @@ FAULT_SCAN int message_decide(struct message_decision *decision, __u64 mask)
 	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1)
 		message_decide_rule(decision, mask_lowest(mask));
 	return 0;
+}
+
+/* Volatile, because the verifier refuses the address arithmetic that clang would share. */
+static __always_inline __u32 message_size(const struct sk_msg_md *message)
+{
+	return *(const volatile __u32 *)&message->size;
 }
 
 /*
@@ -157,7 +170,7 @@ FAULT_SCAN __u32 message_load_rest(struct sk_msg_md *message, __u32 at)
 /* Copies the message's front to the scratch text. 0 or -1. */
 static __always_inline int message_load(struct sk_msg_md *message, struct fault_text *text)
 {
-	__u32 want = message->size, have;
+	__u32 want = message_size(message), have;
 
 	if (want > FAULT_TEXT_MAX)
 		want = FAULT_TEXT_MAX;
@@ -220,7 +233,7 @@ static __always_inline int message_write_answer(struct sk_msg_md *message, __u32
 /* Takes the whole message away: the sender's call succeeds and nothing leaves. */
 static __always_inline int message_swallow(struct sk_msg_md *message)
 {
-	bpf_msg_pop_data(message, 0, message->size, 0);
+	bpf_msg_pop_data(message, 0, message_size(message), 0);
 	return SK_PASS;
 }
 
@@ -243,8 +256,10 @@ static __always_inline int message_reflect(struct sk_msg_md *message, struct soc
 
 	if (bpf_msg_pop_data(message, length, replaced, 0))
 		return SK_DROP;
-	if (message->size > length)
+	if (message_size(message) > length) {
+		state->behind_answer = message_size(message) - length;
 		bpf_msg_apply_bytes(message, length);
+	}
 	return bpf_msg_redirect_hash(message, &sockets, &cookie, BPF_F_INGRESS);
 }
 
@@ -252,7 +267,7 @@ static __always_inline int message_alert(struct sk_msg_md *message, struct socke
 					 __u32 index)
 {
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
-	__u32 size = message->size;
+	__u32 size = message_size(message);
 	__u8 *data, *end;
 
 	state->mode = SOCKET_DEAF;
@@ -282,7 +297,7 @@ static __always_inline int message_answer(struct sk_msg_md *message, struct sock
 					  const struct http_head *head, __u32 index)
 {
 	__u32 close = (head->flags & (HTTP_CHUNKED | HTTP_EXPECT)) != 0;
-	__u32 key = index * 2 + close, size = message->size, length, replaced;
+	__u32 key = index * 2 + close, size = message_size(message), length, replaced;
 	struct fault_answer *answer = bpf_map_lookup_elem(&answers, &key);
 	__u64 extent = head->header_length + head->content_length;
 
@@ -335,28 +350,11 @@ static __always_inline int message_act(struct sk_msg_md *message, struct socket_
 	}
 }
 
-/* Whether the message's last bytes end a chunked body: "\r\n0\r\n\r\n", or "0\r\n\r\n" alone. */
-FAULT_SCAN int message_ends_chunks(struct sk_msg_md *message)
-{
-	__u32 size = message->size, start = size > 7 ? size - 7 : 0;
-	__u8 *data, *end;
-
-	if (size < 5 || bpf_msg_pull_data(message, start, size, 0))
-		return 0;
-	data = (__u8 *)(long)message->data;
-	end = (__u8 *)(long)message->data_end;
-	if (size >= 7) {
-		if (data + 7 > end || data[0] != '\r' || data[1] != '\n')
-			return 0;
-		data += 2;
-	}
-	if (data + 5 > end)
-		return 0;
-	return data[0] == '0' && data[1] == '\r' && data[2] == '\n' && data[3] == '\r' &&
-	       data[4] == '\n';
-}
-
-/* A request passes to the server: remember how far it reaches and that a response is due. */
+/*
+ * A request passes to the server. Where its body ends is not counted in bytes: when the send buffer
+ * is full the kernel takes back what it had accepted and the client sends it again, so a count
+ * would run ahead. The next message that reads as a request begins the next one.
+ */
 static __always_inline int message_pass_request(struct sk_msg_md *message,
 						struct socket_state *state,
 						const struct fault_control *fault_control,
@@ -364,28 +362,57 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 {
 	__u64 extent = head->header_length + head->content_length;
 
-	if (fault_control->flags & FAULT_CONTROL_ANSWER) {
-		if (state->response != RESPONSE_IDLE) {
-			/* The client pipelines. Nothing tells when an answer would be in order. */
-			count_reasons(state->candidates, FAULT_REASON_PIPELINED);
-			return message_pass_for_good(message, state);
-		}
-		state->response = RESPONSE_DUE;
-		state->response_to_head = head->method == FAULT_METHOD_HEAD;
+	state->mode = SOCKET_HTTP;
+	if (!(fault_control->flags & FAULT_CONTROL_ANSWER))
+		return SK_PASS;
+	if (state->response != RESPONSE_IDLE || extent < message_size(message)) {
+		/* The client pipelines: nothing tells when an answer would be in order. */
+		count_reasons(state->candidates, FAULT_REASON_PIPELINED);
+		return message_pass_for_good(message, state);
 	}
-	if (head->flags & HTTP_CHUNKED) {
-		state->mode = message_ends_chunks(message) ? SOCKET_HTTP : SOCKET_CHUNKED;
+	state->response = state->sequence_known ? RESPONSE_DUE : RESPONSE_UNKNOWN;
+	state->response_start = state->received;
+	state->response_to_head = head->method == FAULT_METHOD_HEAD;
+	return SK_PASS;
+}
+
+/*
+ * What begins like a request but is none, or not yet. A head that is not whole is held back until
+ * more of it comes: a server would not answer it either.
+ */
+static __always_inline int message_not_request(struct sk_msg_md *message,
+					       struct socket_state *state, int result)
+{
+	if (state->mode == SOCKET_HTTP && (result == HTTP_NOT || state->response != RESPONSE_IDLE))
+		return SK_PASS; /* part of a body */
+	if (result == HTTP_INCOMPLETE) {
+		bpf_msg_cork_bytes(message, message_size(message) + 1);
 		return SK_PASS;
 	}
-	if (extent > APPLY_MAX)
-		return message_pass_for_good(message, state);
-	state->mode = SOCKET_HTTP;
-	bpf_msg_apply_bytes(message, (__u32)extent);
-	return SK_PASS;
+	count_reasons(state->candidates,
+		      result == HTTP_TOO_LONG ? FAULT_REASON_TOO_LONG : FAULT_REASON_NOT_HTTP);
+	return message_pass_for_good(message, state);
+}
+
+/*
+ * Whether the socket holds bytes of the server that the client has not read. An answer would be
+ * read before them. 0 as well where the kernel's BTF did not tell.
+ */
+static __always_inline int message_unread(struct sk_msg_md *message)
+{
+	__u8 *socket;
+
+	if (!config_rcv_nxt || !config_copied_seq)
+		return 0;
+	socket = (__u8 *)bpf_skc_to_tcp_sock(message->sk);
+	if (!socket)
+		return 0;
+	return *(__u32 *)(socket + config_rcv_nxt) != *(__u32 *)(socket + config_copied_seq);
 }
 
 /* Fills the decision's fixed part. */
 static __always_inline void message_begin(struct message_decision *decision,
+					  struct sk_msg_md *message,
 					  const struct socket_state *state, __u32 kind)
 {
 	__builtin_memset(decision, 0, sizeof(*decision));
@@ -398,7 +425,7 @@ static __always_inline void message_begin(struct message_decision *decision,
 	decision->now = bpf_ktime_get_boot_ns();
 	decision->kind = kind;
 	decision->first = state->mode == SOCKET_FRESH;
-	decision->out_of_step = state->response != RESPONSE_IDLE;
+	decision->out_of_step = state->response != RESPONSE_IDLE || message_unread(message);
 }
 
 static __always_inline __u64 look_names(const struct fault_control *fault_control,
@@ -433,13 +460,9 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 	int result, verdict, has_name;
 
 	result = http_parse_request(&memory->text, head);
-	if (result != HTTP_COMPLETE) {
-		count_reasons(state->candidates, result == HTTP_INCOMPLETE ? FAULT_REASON_SPLIT
-						 : result == HTTP_TOO_LONG ? FAULT_REASON_TOO_LONG
-									   : FAULT_REASON_NOT_HTTP);
-		return message_pass_for_good(message, state);
-	}
-	message_begin(&decision, state, KIND_HTTP);
+	if (result != HTTP_COMPLETE)
+		return message_not_request(message, state, result);
+	message_begin(&decision, message, state, KIND_HTTP);
 	decision.method = head->method;
 	has_name = head->host_length != 0;
 	if (has_name)
@@ -464,13 +487,17 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 	__u64 mask, named = 0, hidden;
 	int result, verdict;
 
-	result = tls_parse_hello(&memory->text, &memory->hello, message->size);
-	if (result == TLS_INCOMPLETE || result == TLS_TOO_LONG) {
-		count_reasons(state->candidates, result == TLS_INCOMPLETE ? FAULT_REASON_SPLIT
-									  : FAULT_REASON_TOO_LONG);
+	result = tls_parse_hello(&memory->text, &memory->hello, message_size(message));
+	if (result == TLS_INCOMPLETE) {
+		/* Held back until the record is whole, as a server would wait for it. */
+		bpf_msg_cork_bytes(message, memory->hello.record_length);
+		return SK_PASS;
+	}
+	if (result == TLS_TOO_LONG) {
+		count_reasons(state->candidates, FAULT_REASON_TOO_LONG);
 		return message_pass_for_good(message, state);
 	}
-	message_begin(&decision, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
+	message_begin(&decision, message, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
 	if (result == TLS_NAME)
 		named = look_names(fault_control, memory, memory->hello.name_at,
 				   memory->hello.name_length);
@@ -499,7 +526,7 @@ static __always_inline int message_later(struct sk_msg_md *message, struct socke
 {
 	struct message_decision decision;
 
-	message_begin(&decision, state, KIND_LATER);
+	message_begin(&decision, message, state, KIND_LATER);
 	message_decide(&decision, state->candidates);
 	if (!decision.winner)
 		return SK_PASS;
@@ -511,7 +538,7 @@ static __always_inline int message_later(struct sk_msg_md *message, struct socke
 static __always_inline int message_swallow_body(struct sk_msg_md *message,
 						struct socket_state *state)
 {
-	__u32 size = message->size;
+	__u32 size = message_size(message);
 
 	count_reasons(state->candidates, FAULT_REASON_BODY_SWALLOWED);
 	if (state->swallow >= size) {
@@ -543,17 +570,9 @@ static __always_inline int message_look(struct sk_msg_md *message, struct socket
 	return message_opening(message, state, fault_control, memory);
 }
 
-SEC("sk_msg")
-int fault_message(struct sk_msg_md *message)
+static __always_inline int message_handle(struct sk_msg_md *message, struct socket_state *state,
+					  const struct fault_control *fault_control)
 {
-	struct fault_control *fault_control = control_get();
-	struct socket_state *state;
-
-	if (!message->sk || !message->size)
-		return SK_PASS;
-	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
-	if (!state || !fault_control)
-		return SK_PASS;
 	switch (state->mode) {
 	case SOCKET_OPAQUE:
 		return message_pass_for_good(message, state);
@@ -563,10 +582,6 @@ int fault_message(struct sk_msg_md *message)
 		return message_swallow(message);
 	case SOCKET_NAMED:
 		return message_later(message, state);
-	case SOCKET_CHUNKED:
-		if (message_ends_chunks(message))
-			state->mode = SOCKET_HTTP;
-		return SK_PASS;
 	case SOCKET_SWALLOW:
 		if (message_swallow_body(message, state))
 			return SK_PASS;
@@ -575,6 +590,34 @@ int fault_message(struct sk_msg_md *message)
 		break;
 	}
 	return message_look(message, state, fault_control);
+}
+
+SEC("sk_msg")
+int fault_message(struct sk_msg_md *message)
+{
+	struct fault_control *fault_control = control_get();
+	struct socket_state *state;
+	__u64 cookie;
+
+	if (!message->sk || !message_size(message))
+		return SK_PASS;
+	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
+	if (!state || !fault_control)
+		return SK_PASS;
+	/* What was asked for when this message was held back would hold back the answer too. */
+	bpf_msg_cork_bytes(message, 0);
+	if (state->behind_answer) {
+		/*
+		 * The rest of a write whose first request was answered. The kernel keeps that
+		 * redirect for the whole write, so what passes must be redirected too: out of the
+		 * same socket.
+		 */
+		state->behind_answer = 0;
+		cookie = state->cookie;
+		if (bpf_msg_redirect_hash(message, &sockets, &cookie, 0) != SK_PASS)
+			return SK_DROP;
+	}
+	return message_handle(message, state, fault_control);
 }
 
 SEC("sockops")

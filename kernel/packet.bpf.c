@@ -15,6 +15,7 @@
 #define IPV6_DESTINATION     24
 #define IPV6_HEADER	     40
 #define UDP_HEADER	     8
+#define TCP_FLAG_SYN_BYTE    0x02 /* in byte 13 of the header */
 
 /* Verdicts of cgroup_skb. A dropped TCP packet must look lost, so that the peer backs off as from a
  * black hole (-EPERM does); a dropped datagram must not fail the send: with 2 it counts as lost in
@@ -340,7 +341,7 @@ FAULT_SCAN int packet_load(struct __sk_buff *buffer, __u32 offset)
 	return 0;
 }
 
-/* The last up to 8 bytes of a response so far, for the end of its last chunk. */
+/* The last up to 8 bytes of the stream: those of the packet behind those of `tail`. */
 static __always_inline __u64 response_tail(struct __sk_buff *buffer, __u64 tail, __u32 payload)
 {
 	__u32 length = payload < 8 ? payload : 8, i;
@@ -361,92 +362,103 @@ static __always_inline int response_tail_ends(__u64 tail)
 	return (tail & 0xffffffffffffffULL) == 0x0d0a300d0a0d0aULL;
 }
 
-/* A response begins at `offset` of the packet. Returns its enum response_state after the packet. */
+/* The final response's head begins at `offset` of the packet. Returns the state after it. */
+static __always_inline __u32 response_final(struct __sk_buff *buffer, struct socket_state *state,
+					    const struct http_head *head, __u32 offset)
+{
+	__u32 body = buffer->len - offset - head->header_length;
+
+	if (state->response_to_head || head->status == 204 || head->status == 304) {
+		state->response_end = state->response_start + head->header_length;
+		return RESPONSE_BODY;
+	}
+	if (head->flags & HTTP_CHUNKED) {
+		state->response_tail = body ? response_tail(buffer, 0, body) : 0;
+		return response_tail_ends(state->response_tail) ? RESPONSE_IDLE : RESPONSE_CHUNKED;
+	}
+	if (!(head->flags & HTTP_HAS_LENGTH))
+		return RESPONSE_UNKNOWN;
+	state->response_end = state->response_start + head->header_length + head->content_length;
+	return RESPONSE_BODY;
+}
+
+/* The response due begins at `offset` of the packet. Interim responses (1xx) come before it. */
 FAULT_SCAN __u32 response_begin(struct __sk_buff *buffer, struct socket_state *state, __u32 offset)
 {
 	struct scratch *memory = scratch_get(SCRATCH_PACKET);
-	__u32 payload = buffer->len - offset;
 	struct http_head *head;
+	int i;
 
-	if (!memory || !state || packet_load(buffer, offset))
+	if (!memory || !state)
 		return RESPONSE_UNKNOWN;
 	head = &memory->head;
-	if (http_parse_response(&memory->text, head) != HTTP_COMPLETE)
-		return RESPONSE_UNKNOWN;
-	payload -= head->header_length;
-	if (head->status == 101)
-		return RESPONSE_UNKNOWN;
-	if (head->status < 200)
-		return payload ? RESPONSE_UNKNOWN : RESPONSE_DUE;
-	if (state->response_to_head || head->status == 204 || head->status == 304)
-		return payload ? RESPONSE_UNKNOWN : RESPONSE_IDLE;
-	if (head->flags & HTTP_CHUNKED) {
-		state->response_tail = response_tail(buffer, 0, payload ? payload : 1);
-		return response_tail_ends(state->response_tail) ? RESPONSE_IDLE : RESPONSE_CHUNKED;
+	for (i = 0; i < 3; i++) {
+		if (offset >= buffer->len)
+			return RESPONSE_DUE;
+		if (packet_load(buffer, offset) ||
+		    http_parse_response(&memory->text, head) != HTTP_COMPLETE ||
+		    head->status == 101)
+			return RESPONSE_UNKNOWN;
+		if (head->status >= 200)
+			return response_final(buffer, state, head, offset);
+		offset += head->header_length;
+		state->response_start += head->header_length;
 	}
-	if (!(head->flags & HTTP_HAS_LENGTH) || payload > head->content_length)
-		return RESPONSE_UNKNOWN;
-	state->response_left = head->content_length - payload;
-	return state->response_left ? RESPONSE_BODY : RESPONSE_IDLE;
+	return RESPONSE_UNKNOWN;
 }
 
-/* Follows the server's bytes in `payload` bytes at `offset`, which continue the stream. */
+/*
+ * Follows one segment of the server's stream: `start` is its position there, `newest` tells whether
+ * it reaches further than any before. Segments may come out of order or twice.
+ */
 static __always_inline void response_follow(struct __sk_buff *buffer, struct socket_state *state,
-					    __u32 offset, __u32 payload)
+					    __u64 start, __u32 offset, int newest, int gap)
 {
-	switch (state->response) {
-	case RESPONSE_DUE:
+	__u32 payload = buffer->len - offset;
+
+	if (state->response == RESPONSE_DUE && start == state->response_start)
 		state->response = response_begin(buffer, state, offset);
-		break;
-	case RESPONSE_BODY:
-		if (payload > state->response_left) {
-			state->response = RESPONSE_UNKNOWN;
-			break;
-		}
-		state->response_left -= payload;
-		if (!state->response_left)
-			state->response = RESPONSE_IDLE;
-		break;
-	case RESPONSE_CHUNKED:
-		state->response_tail = response_tail(buffer, state->response_tail, payload);
+	else if (state->response == RESPONSE_CHUNKED && newest) {
+		/* Behind a gap, or overlapping, the bytes before this packet are not known. */
+		state->response_tail =
+			response_tail(buffer, gap ? 0 : state->response_tail, payload);
 		if (response_tail_ends(state->response_tail))
 			state->response = RESPONSE_IDLE;
-		break;
-	default:
-		break;
 	}
+	if (state->response == RESPONSE_BODY && state->received >= state->response_end)
+		state->response =
+			state->received == state->response_end ? RESPONSE_IDLE : RESPONSE_UNKNOWN;
 }
 
-/* Takes one segment from the server in order; a gap makes the stream's state unknown for good. */
+/* Takes one segment from the server. */
 static __always_inline void response_segment(struct __sk_buff *buffer, struct socket_state *state,
 					     const struct packet *packet)
 {
-	__u32 sequence, offset, payload, skip;
-	__u8 data_offset;
+	__u32 sequence, offset, ahead;
+	__u8 head[14];
+	__u64 start;
+	int newest;
 
-	if (bpf_skb_load_bytes(buffer, packet->transport + 4, &sequence, 4) ||
-	    bpf_skb_load_bytes(buffer, packet->transport + 12, &data_offset, 1))
+	if (bpf_skb_load_bytes(buffer, packet->transport, head, sizeof(head)))
 		return;
-	sequence = bpf_ntohl(sequence);
-	offset = packet->transport + (data_offset >> 4) * 4;
-	if (offset >= buffer->len)
+	sequence = (__u32)head[4] << 24 | (__u32)head[5] << 16 | (__u32)head[6] << 8 | head[7];
+	if (head[13] & TCP_FLAG_SYN_BYTE) {
+		state->next_sequence = sequence + 1;
+		state->received = 0;
+		state->sequence_known = 1;
 		return;
-	payload = buffer->len - offset;
-	if (state->sequence_known) {
-		skip = state->next_sequence - sequence;
-		if ((__s32)skip < 0) {
-			state->response = RESPONSE_UNKNOWN;
-			skip = 0;
-		}
-		if (skip >= payload)
-			return; /* seen before */
-		offset += skip;
-		payload -= skip;
-		sequence += skip;
 	}
-	state->sequence_known = 1;
-	state->next_sequence = sequence + payload;
-	response_follow(buffer, state, offset, payload);
+	offset = packet->transport + (head[12] >> 4) * 4;
+	if (!state->sequence_known || offset >= buffer->len)
+		return;
+	ahead = sequence - state->next_sequence;
+	start = state->received + (__u64)(__s64)(__s32)ahead;
+	newest = start + (buffer->len - offset) > state->received;
+	if (newest) {
+		state->received = start + (buffer->len - offset);
+		state->next_sequence = sequence + (buffer->len - offset);
+	}
+	response_follow(buffer, state, start, offset, newest, ahead != 0);
 }
 
 /* DNS answers come from port 53. */

@@ -17,7 +17,7 @@ enum tls_result {
 
 struct tls_hello {
 	__u32 name_at, name_length; /* indices into the text */
-	__u32 record_length;	    /* with its 5-byte header */
+	__u32 record_length;	    /* with its 5-byte header; 6 while that is not known */
 	__u32 padding;
 };
 
@@ -71,6 +71,7 @@ FAULT_SCAN int tls_parse_hello(const struct fault_text *text, struct tls_hello *
 	__builtin_memset(hello, 0, sizeof(*hello));
 	if (text_at(text, 0) != 22 || text->length < 1)
 		return TLS_NOT;
+	hello->record_length = 6;
 	if (text->length < 6)
 		return TLS_INCOMPLETE;
 	if (text_at(text, 1) != 3 || text_at(text, 5) != 1)

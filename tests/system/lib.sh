@@ -21,6 +21,7 @@ readonly SECOND_NS=1000000000
 
 daemon_pid=
 daemon_status= # exit status of the daemon last stopped
+spawned=       # pid of the client last spawned
 run=   # id of the armed run
 reply= # body of the last API call
 code=  # status of the last API call
@@ -81,6 +82,14 @@ client() {
 
 client_in() {
 	"$TESTBED" exec "$testbed" --cgroup "$1" -- "${@:2}"
+}
+
+# spawn CMD...: as client, in the background; sets spawned to the pid of CMD itself. (Of
+# `client CMD... &` it would be the pid of a shell.)
+spawn() {
+	"$TESTBED" exec "$testbed" -- "$@" &
+	# shellcheck disable=SC2034 # for the tests
+	spawned=$!
 }
 
 # services CMD...: runs CMD beside the servers.

@@ -59,7 +59,7 @@ static int split_prefix(const char *text, char *address, size_t size, const char
 	return 0;
 }
 
-int address_parse_prefix(const char *text, struct address_prefix *ret_prefix)
+static int parse_prefix(const char *text, struct address_prefix *ret_prefix)
 {
 	struct address_prefix prefix = {0};
 	const char *length_text;
@@ -85,8 +85,32 @@ int address_parse_prefix(const char *text, struct address_prefix *ret_prefix)
 		length -= 96;
 	}
 	prefix.length = (uint8_t)length;
+	*ret_prefix = prefix;
+	return 0;
+}
+
+int address_parse_prefix(const char *text, struct address_prefix *ret_prefix)
+{
+	struct address_prefix prefix;
+	int r = parse_prefix(text, &prefix);
+
+	if (r < 0)
+		return r;
 	if (!bits_clear_behind(prefix.address, bits_in_full(&prefix)))
 		return -ERANGE;
+	*ret_prefix = prefix;
+	return 0;
+}
+
+int address_mask_prefix(const char *text, struct address_prefix *ret_prefix)
+{
+	struct address_prefix prefix;
+	int r = parse_prefix(text, &prefix);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = bits_in_full(&prefix); i < 128; i++)
+		prefix.address[i / 8] &= (uint8_t) ~(0x80U >> i % 8);
 	*ret_prefix = prefix;
 	return 0;
 }

@@ -22,12 +22,16 @@ struct port_range {
  */
 int address_parse_prefix(const char *text, struct address_prefix *ret_prefix);
 
+/* The same, but clears the bits below the prefix length: what "10.0.0.1/8" should have been. */
+int address_mask_prefix(const char *text, struct address_prefix *ret_prefix);
+
 #define ADDRESS_TEXT_SIZE 64
 void address_format_prefix(const struct address_prefix *prefix, char buffer[ADDRESS_TEXT_SIZE]);
 /* The bare address, no length; `address` as in the contract. */
 void address_format(const uint8_t address[16], char buffer[ADDRESS_TEXT_SIZE]);
 
-bool address_prefix_contains(const struct address_prefix *outer, const struct address_prefix *inner);
+bool address_prefix_contains(const struct address_prefix *outer,
+			     const struct address_prefix *inner);
 bool address_prefix_matches(const struct address_prefix *prefix, const uint8_t address[16]);
 
 /* "443" or "8000-8010". -EINVAL: not of the form; -ERANGE: not in 1..65535, or first above last. */

@@ -2,6 +2,7 @@
 #include "user/daemon/bpf.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <kernel/faultd.skel.h>
 #include <string.h>
@@ -44,10 +45,10 @@ static const struct {
 	unsigned int needs;
 	bool to_map; /* attached to the map `sockets`, not to cgroups */
 } program_table[] = {
-	{ "fault_connect4", NEED_ALWAYS, false }, { "fault_connect6", NEED_ALWAYS, false },
-	{ "fault_sendmsg4", NEED_UDP, false },	  { "fault_sendmsg6", NEED_UDP, false },
-	{ "fault_sockops", NEED_MESSAGE, false }, { "fault_message", NEED_MESSAGE, true },
-	{ "fault_ingress", NEED_INGRESS, false }, { "fault_egress", NEED_EGRESS, false },
+	{"fault_connect4", NEED_ALWAYS, false}, {"fault_connect6", NEED_ALWAYS, false},
+	{"fault_sendmsg4", NEED_UDP, false},	{"fault_sendmsg6", NEED_UDP, false},
+	{"fault_sockops", NEED_MESSAGE, false}, {"fault_message", NEED_MESSAGE, true},
+	{"fault_ingress", NEED_INGRESS, false}, {"fault_egress", NEED_EGRESS, false},
 };
 
 static void (*log_sink)(const char *text);
@@ -79,17 +80,14 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_UDP;
 	if (control->flags & FAULT_CONTROL_MESSAGE)
 		needs |= NEED_MESSAGE;
-	if (control->flags & (FAULT_CONTROL_NAMES | FAULT_CONTROL_PACKET))
+	/* An answer's place in the stream is known from the server's side. */
+	if (control->flags & (FAULT_CONTROL_NAMES | FAULT_CONTROL_PACKET | FAULT_CONTROL_ANSWER))
 		needs |= NEED_INGRESS;
 	if (control->flags & FAULT_CONTROL_PACKET)
 		needs |= NEED_EGRESS;
-	for (__u32 i = 0; i < draft->rules_count; i++) {
+	for (__u32 i = 0; i < draft->rules_count; i++)
 		if (draft->rules[i].tcp_udp & 2)
 			needs |= NEED_UDP;
-		/* The answer's place in the stream is known from the server's side. */
-		if (draft->rules[i].rule.effect == FAULT_EFFECT_ANSWER)
-			needs |= NEED_INGRESS;
-	}
 	return needs;
 }
 
@@ -100,12 +98,12 @@ static const char *cause(int r)
 		int error;
 		const char *text;
 	} causes[] = {
-		{ EPERM, "missing privilege (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed)" },
-		{ EINVAL, "this kernel does not know the program type or a helper that it uses" },
-		{ ENOENT, "not there (was the cgroup removed?)" },
-		{ EBUSY, "another program holds the hook exclusively" },
-		{ E2BIG, "too many programs are attached, or the program is too large to verify" },
-		{ ENOMEM, "out of memory" },
+		{EPERM, "missing privilege (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed)"},
+		{EINVAL, "this kernel does not know the program type or a helper that it uses"},
+		{ENOENT, "not there (was the cgroup removed?)"},
+		{EBUSY, "another program holds the hook exclusively"},
+		{E2BIG, "too many programs are attached, or the program is too large to verify"},
+		{ENOMEM, "out of memory"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
@@ -159,6 +157,36 @@ static int load(struct programs *programs, struct failure *failure)
 	return fail(failure, r, "loading the kernel programs: %s", cause(r));
 }
 
+/* Byte offset of a field of the kernel's struct tcp_sock; 0 when its BTF does not tell. */
+static __u32 tcp_sock_offset(const struct btf *btf, const char *field)
+{
+	__s32 id = btf__find_by_name_kind(btf, "tcp_sock", BTF_KIND_STRUCT);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+
+	for (__u32 i = 0; type && i < btf_vlen(type); i++) {
+		const char *name = btf__name_by_offset(btf, btf_members(type)[i].name_off);
+
+		if (name && !strcmp(name, field))
+			return btf_member_bit_offset(type, i) / 8;
+	}
+	return 0;
+}
+
+/* What the programs cannot know at build time. */
+static void configure(struct faultd_bpf *skeleton)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	skeleton->rodata->config_has_retval =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval,
+					NULL) == 1;
+	if (libbpf_get_error(btf))
+		return;
+	skeleton->rodata->config_rcv_nxt = tcp_sock_offset(btf, "rcv_nxt");
+	skeleton->rodata->config_copied_seq = tcp_sock_offset(btf, "copied_seq");
+	btf__free(btf);
+}
+
 static int open_and_load(struct programs *programs, unsigned int needs, struct failure *failure)
 {
 	struct faultd_bpf *skeleton = faultd_bpf__open();
@@ -175,8 +203,7 @@ static int open_and_load(struct programs *programs, unsigned int needs, struct f
 				    program_table[i].name);
 		bpf_program__set_autoload(program, needs & program_table[i].needs);
 	}
-	skeleton->rodata->config_has_retval = libbpf_probe_bpf_helper(
-		BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, NULL) == 1;
+	configure(skeleton);
 	/* Mapped, an inject is a few stores, and none of the kernel's own is overwritten. */
 	r = bpf_map__set_map_flags(skeleton->maps.control,
 				   bpf_map__map_flags(skeleton->maps.control) | BPF_F_MMAPABLE);
@@ -368,19 +395,19 @@ static int open_views(struct programs *programs, struct failure *failure)
 			   (void **)&programs->control, failure);
 
 	if (!r)
-		r = map_memory(skeleton->maps.windows,
-			       FAULT_RULES_MAX * sizeof(*programs->windows),
+		r = map_memory(skeleton->maps.windows, FAULT_RULES_MAX * sizeof(*programs->windows),
 			       (void **)&programs->windows, failure);
 	if (r)
 		return r;
 	programs->cpus = libbpf_num_possible_cpus();
 	if (programs->cpus < 0)
-		return fail(failure, programs->cpus, "counting CPUs: %s", strerror(-programs->cpus));
+		return fail(failure, programs->cpus, "counting CPUs: %s",
+			    strerror(-programs->cpus));
 	programs->percpu = calloc((size_t)programs->cpus, sizeof(*programs->percpu));
 	if (!programs->percpu)
 		return fail(failure, -ENOMEM, "out of memory");
-	programs->events = ring_buffer__new(bpf_map__fd(skeleton->maps.events), handle_record,
-					    programs, NULL);
+	programs->events =
+		ring_buffer__new(bpf_map__fd(skeleton->maps.events), handle_record, programs, NULL);
 	if (!programs->events)
 		return fail(failure, -errno, "opening the event ring: %s", strerror(errno));
 	return 0;

@@ -121,8 +121,13 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 		control->flags |= FAULT_CONTROL_NAMES;
 	if (control->message_rules || (tcp & (control->name_rules | control->http_rules)))
 		control->flags |= FAULT_CONTROL_MESSAGE;
+	/* The end of each response is known from the server's side alone. */
+	if (rules_with(draft, 1U << FAULT_EFFECT_ANSWER))
+		control->flags |= FAULT_CONTROL_ANSWER;
 	if (control->packet_rules)
 		control->flags |= FAULT_CONTROL_PACKET;
+	if (rules_with(draft, 1U << FAULT_EFFECT_ANSWER))
+		control->flags |= FAULT_CONTROL_ANSWER;
 	if (control->any_cgroup != control->all_rules)
 		control->flags |= FAULT_CONTROL_CGROUP;
 }
@@ -186,13 +191,13 @@ static void mark_ports(const struct draft *draft, struct port_marks *marks)
 	}
 }
 
-static void add_ports(struct classified *classified, const struct port_marks *marks,
-		      __u32 protocol, __u64 rules, struct fault_masks any)
+static void add_ports(struct classified *classified, const struct port_marks *marks, __u32 protocol,
+		      __u64 rules, struct fault_masks any)
 {
 	struct classify_table *table = &classified->ports;
 
 	for (__u32 port = 0; port < PORTS; port++) {
-		struct fault_masks value = { marks->rules[port] & rules, marks->protect[port] };
+		struct fault_masks value = {marks->rules[port] & rules, marks->protect[port]};
 		__u32 key = protocol << 16 | port;
 
 		if (!value.rules && !value.protect)
@@ -208,8 +213,8 @@ static int fill_ports(const struct draft *draft, struct classified *classified)
 {
 	const struct fault_control *control = &classified->control;
 	_cleanup_free_ struct port_marks *marks = calloc(1, sizeof(*marks));
-	struct fault_masks tcp = { control->any_tcp_port, control->protect_any_tcp_port };
-	struct fault_masks udp = { control->any_udp_port, control->protect_any_udp_port };
+	struct fault_masks tcp = {control->any_tcp_port, control->protect_any_tcp_port};
+	struct fault_masks udp = {control->any_udp_port, control->protect_any_udp_port};
 	size_t most = 0;
 
 	if (!marks)
@@ -234,8 +239,8 @@ static bool key_within(const unsigned char *key, const unsigned char *prefix)
 	memcpy(&prefix_bits, prefix, sizeof(prefix_bits));
 	if (prefix_bits > key_bits || memcmp(key + 4, prefix + 4, prefix_bits / 8))
 		return false;
-	return !(prefix_bits % 8) || !((key[4 + prefix_bits / 8] ^ prefix[4 + prefix_bits / 8]) >>
-				       (8 - prefix_bits % 8));
+	return !(prefix_bits % 8) ||
+	       !((key[4 + prefix_bits / 8] ^ prefix[4 + prefix_bits / 8]) >> (8 - prefix_bits % 8));
 }
 
 /* ORs into every entry the words of the entries that contain it, and those on a miss. */
@@ -263,8 +268,8 @@ static int inherit(struct classify_table *table, const __u64 *any)
 
 static void add_prefix(struct classified *classified, const struct draft_match *match)
 {
-	struct fault_prefix4 key4 = { .length = match->prefix.length };
-	struct fault_prefix6 key6 = { .length = match->prefix.length };
+	struct fault_prefix4 key4 = {.length = match->prefix.length};
+	struct fault_prefix6 key6 = {.length = match->prefix.length};
 	struct classify_table *table;
 	size_t place;
 
@@ -283,7 +288,7 @@ static void add_prefix(struct classified *classified, const struct draft_match *
 static int fill_prefixes(const struct draft *draft, struct classified *classified)
 {
 	const struct fault_control *control = &classified->control;
-	const __u64 any[] = { control->any_destination, control->protect_any_destination };
+	const __u64 any[] = {control->any_destination, control->protect_any_destination};
 	int r = table_new(&classified->prefixes4, sizeof(struct fault_prefix4),
 			  sizeof(struct fault_masks), draft->matches_count);
 
@@ -370,7 +375,7 @@ static int fill_cgroups(const struct draft *draft, struct classified *classified
 		return -ENOMEM;
 	for (size_t i = 0; i < draft->matches_count; i++) {
 		const struct draft_match *match = &draft->matches[i];
-		struct classify_cgroup entry = { match->text, classified->control.any_cgroup };
+		struct classify_cgroup entry = {match->text, classified->control.any_cgroup};
 
 		if (match->dimension != ENGINE_DIMENSION_CGROUP || match->owner == ENGINE_SCOPE)
 			continue;
@@ -483,18 +488,18 @@ static struct fault_masks look_port(const struct classified *classified, __u32 p
 struct fault_masks classify_destination(const struct classified *classified, const __u8 address[16],
 					__u32 protocol, __u16 port)
 {
-	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
 	struct fault_masks masks = look_port(classified, protocol, port);
-	struct fault_masks miss = { classified->control.any_destination,
-				    classified->control.protect_any_destination };
-	struct fault_prefix4 key4 = { .length = 32 };
-	struct fault_prefix6 key6 = { .length = 128 };
+	struct fault_masks miss = {classified->control.any_destination,
+				   classified->control.protect_any_destination};
+	struct fault_prefix4 key4 = {.length = 32};
+	struct fault_prefix6 key6 = {.length = 128};
 	const struct fault_masks *found;
 
 	memcpy(key4.address, address + 12, sizeof(key4.address));
 	memcpy(key6.address, address, sizeof(key6.address));
-	found = memcmp(address, mapped, sizeof(mapped)) ? look_up(&classified->prefixes6, &key6) :
-							  look_up(&classified->prefixes4, &key4);
+	found = memcmp(address, mapped, sizeof(mapped)) ? look_up(&classified->prefixes6, &key6)
+							: look_up(&classified->prefixes4, &key4);
 	if (!found)
 		found = &miss;
 	masks.rules &= found->rules;

@@ -6,8 +6,7 @@
 #ifndef EXPERIMENT_EXPERIMENT_H
 #define EXPERIMENT_EXPERIMENT_H
 
-#include <stdio.h>
-
+#include "user/experiment/diagnostic.h"
 #include "user/experiment/plan.h"
 
 enum retry_jitter { RETRY_JITTER_NONE, RETRY_JITTER_FULL };
@@ -27,8 +26,8 @@ struct workflow_budget {
 	uint64_t detect_ns;
 	uint64_t recover_ns;
 	uint64_t outage_ns;
-	double amplification;	  /* attempts per unit from the inject to stable, at most */
-	uint32_t availability;	  /* ppm of intended units over the whole episode, at least */
+	double amplification;  /* attempts per unit from the inject to stable, at most */
+	uint32_t availability; /* ppm of intended units over the whole episode, at least */
 };
 
 struct workflow_http {
@@ -36,13 +35,14 @@ struct workflow_http {
 	char *url;
 	struct strings headers; /* "Name: value" */
 	char *body;		/* NULL: none */
-	uint16_t expect_first, expect_last; /* statuses that count as success, 200..299 by default */
-	bool warm;		/* keep the connection between units; default: cold */
+	uint16_t expect_first,
+		expect_last; /* statuses that count as success, 200..299 by default */
+	bool warm;	     /* keep the connection between units; default: cold */
 };
 
 struct workflow {
 	char *name;
-	struct strings run; /* argv; empty when http is used */
+	struct strings run;	   /* argv; empty when http is used */
 	struct workflow_http http; /* url NULL when run is used */
 	uint64_t every_ns;
 	uint64_t timeout_ns; /* per attempt */
@@ -65,10 +65,10 @@ enum step_kind { STEP_STEADY, STEP_INJECT, STEP_LIFT, STEP_WAIT, STEP_RECOVER };
 
 struct step {
 	enum step_kind kind;
-	size_t *faults;	      /* indices, for inject and lift; `lift: all` lists every fault */
+	size_t *faults; /* indices, for inject and lift; `lift: all` lists every fault */
 	size_t faults_count;
-	uint64_t for_ns;      /* steady, wait, recover: its length; inject: the kernel's window */
-	uint64_t wait_ns;     /* inject: how long the timeline stays here; default for_ns */
+	uint64_t for_ns;  /* steady, wait, recover: its length; inject: the kernel's window */
+	uint64_t wait_ns; /* inject: how long the timeline stays here; default for_ns */
 	int line, column;
 };
 
@@ -97,19 +97,6 @@ struct experiment {
 	uint64_t lease_ns; /* default 3 s */
 };
 
-/* One problem in a file. line and column count from 1; column counts bytes. */
-struct diagnostic {
-	int line, column;
-	char message[512];    /* what is wrong */
-	char suggestion[256]; /* what would be right; may be empty */
-};
-
-struct diagnostics {
-	struct diagnostic items[32]; /* the first ones; loading goes on after most errors */
-	size_t count;		     /* of items */
-	size_t total;
-};
-
 struct experiment_options {
 	const char *presets_directory; /* NULL: found as experiment_presets_directory says */
 	bool resolve_machine_presets;  /* read apt's, npm's, ... configuration of this machine */
@@ -124,13 +111,14 @@ int experiment_load(const char *path, const struct experiment_options *options,
 		    struct experiment *ret_experiment, struct diagnostics *diagnostics);
 void experiment_free(struct experiment *experiment);
 
-/* "file:line:column: error: message; suggestion", the offending line and a caret below it. */
-void diagnostics_print(const struct diagnostics *diagnostics, const char *path, FILE *out);
-
-/* Longest time that the timeline can take, all recover steps to their end. */
+/* Longest time that the timeline can take, all recover steps to their end; no margin. */
 uint64_t experiment_duration_ns(const struct experiment *experiment);
 
-/* The rules of every fault, scope and protection, ready for the daemon. Copies. 0 or -errno. */
+/*
+ * The rules of every fault, scope and protection, ready for the daemon. Copies. The plan's duration
+ * is the experiment's and 30 s, so that a controller that is a little late still ends its own run.
+ * 0, -EINVAL when the plan would be refused (plan_validate), or -ENOMEM.
+ */
 int experiment_compile(const struct experiment *experiment, uint64_t seed, struct plan *ret_plan,
 		       struct failure *failure);
 
@@ -139,6 +127,8 @@ struct preset {
 	char *name;
 	char *class; /* "artifact" or "token" */
 	char *description;
+	char *from;	 /* machine configuration that names its hosts ("apt"); NULL: none */
+	bool needs_host; /* the experiment must say the host beside the preset */
 	struct strings notes;
 	struct plan_match *endpoints;
 	size_t endpoints_count;

@@ -26,7 +26,7 @@ void strings_free(struct strings *strings);
 
 /* What of a destination a rule or a protection names. Empty lists do not constrain. */
 struct plan_match {
-	bool tcp, udp;		/* at least one is set */
+	bool tcp, udp; /* at least one is set */
 	struct port_range *ports;
 	size_t ports_count;
 	struct address_prefix *prefixes;
@@ -49,7 +49,7 @@ struct plan_rule {
 	bool existing_reset; /* destroy connections that are open at the inject */
 	/* FAULT_EFFECT_ANSWER */
 	uint16_t status;
-	char *reason; /* reason phrase */
+	char *reason;  /* reason phrase */
 	char *headers; /* "Name: value\r\n" lines as they go on the wire, without Content-Length,
 			  Connection and Date, which the daemon adds */
 	char *body;    /* may hold NULs */
@@ -66,8 +66,8 @@ struct plan_protect {
 struct plan {
 	char *title;
 	uint64_t seed;
-	uint64_t duration_ns; /* longest time from arming to the end: the deadline */
-	uint64_t lease_ns;    /* how long faults outlive the controller's last renewal */
+	uint64_t duration_ns;	/* longest time from arming to the end: the deadline */
+	uint64_t lease_ns;	/* how long faults outlive the controller's last renewal */
 	struct strings cgroups; /* scope: attach here; none: the host's root as the policy says */
 	struct strings units;	/* scope: systemd unit globs, resolved by the daemon at arming */
 	struct plan_protect *protect;
@@ -78,6 +78,12 @@ struct plan {
 
 #define PLAN_FAULT_NAME_MAX 48	 /* bytes of a fault's or workflow's name */
 #define PLAN_LIST_MAX	    1024 /* entries of one list of a match or a scope */
+
+/* A deep copy; `ret_…` must be empty or hold nothing that is owned. 0 or -ENOMEM. */
+int plan_match_copy(const struct plan_match *match, struct plan_match *ret_match);
+int plan_rule_copy(const struct plan_rule *rule, struct plan_rule *ret_rule);
+int plan_protect_copy(const struct plan_protect *protect, struct plan_protect *ret_protect);
+int strings_copy(const struct strings *strings, struct strings *ret_strings);
 
 /* These release what the struct owns and leave it empty; the struct itself is the caller's. */
 void plan_match_free(struct plan_match *match);
@@ -102,6 +108,11 @@ bool plan_cgroup_is_valid(const char *path);
  * `failure` when it is malformed or a header that the answer writes itself.
  */
 int plan_header_check(const char *line, size_t length, struct failure *failure);
+/* Whether some dimension constrains: false when it would match everything. */
+bool plan_match_is_bounded(const struct plan_match *match);
+/* Whether the effect acts on what the client sends (tcp only), and whether it can tell requests. */
+bool plan_effect_is_message(enum fault_effect effect);
+bool plan_effect_sees_http(enum fault_effect effect);
 /* False for 204, 205 and 304, whose answers end with their headers. */
 bool plan_status_has_body(uint16_t status);
 /* The standard reason phrase, "" when there is none. */

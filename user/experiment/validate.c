@@ -31,6 +31,16 @@ static const struct {
 	[FAULT_EFFECT_COUNT] = {0},
 };
 
+bool plan_effect_is_message(enum fault_effect effect)
+{
+	return effect < FAULT_EFFECT_COUNT && effect_traits[effect].message;
+}
+
+bool plan_effect_sees_http(enum fault_effect effect)
+{
+	return effect < FAULT_EFFECT_COUNT && effect_traits[effect].sees_http;
+}
+
 static bool has_control(const char *text)
 {
 	for (; *text; text++) {
@@ -72,7 +82,7 @@ int plan_header_check(const char *line, size_t length, struct failure *failure)
 	for (size_t i = 0; i < ARRAY_SIZE(reserved_headers); i++) {
 		if (strlen(reserved_headers[i]) == name &&
 		    strncasecmp(reserved_headers[i], line, name) == 0)
-			return fail(failure, -EINVAL, "header '%s' is written by the answer itself",
+			return fail(failure, -EINVAL, "header '%s' is written by faultd itself",
 				    reserved_headers[i]);
 	}
 	return 0;
@@ -240,7 +250,7 @@ static int check_cgroups(const struct strings *cgroups, struct failure *failure)
 }
 
 /* A list constrains when no entry of it stands for everything. */
-static bool match_is_bounded(const struct plan_match *match)
+bool plan_match_is_bounded(const struct plan_match *match)
 {
 	bool ports = match->ports_count > 0, prefixes = match->prefixes_count > 0;
 	bool paths = match->paths.count > 0;
@@ -280,7 +290,7 @@ static int check_match(const struct plan_match *match, struct failure *failure)
 			    "paths and methods need an HTTP request, http is off");
 	if (match->http && match->udp)
 		return fail(failure, -EINVAL, "HTTP requests are matched on tcp only");
-	if (!match_is_bounded(match))
+	if (!plan_match_is_bounded(match))
 		return fail(failure, -EINVAL,
 			    "it would match everything; an address, name, port, path or cgroup is "
 			    "needed");
@@ -317,12 +327,12 @@ static int check_rule(const struct plan_rule *rule, struct failure *failure)
 		return fail(failure, -EINVAL, "effect %u is unknown", (unsigned int)rule->effect);
 	if (rule->share == 0 || rule->share > FAULT_SHARE_ALWAYS)
 		return fail(failure, -EINVAL, "the share is not above 0 %% and at most 100 %%");
-	if (effect_traits[rule->effect].message && rule->match.udp)
+	if (plan_effect_is_message(rule->effect) && rule->match.udp)
 		return fail(failure, -EINVAL, "effect %s acts on tcp only", effect);
 	r = check_match(&rule->match, failure);
 	if (r < 0)
 		return r;
-	if (rule->match.http && !effect_traits[rule->effect].sees_http)
+	if (rule->match.http && !plan_effect_sees_http(rule->effect))
 		return fail(failure, -EINVAL,
 			    "effect %s acts before an HTTP request is seen; match without http",
 			    effect);

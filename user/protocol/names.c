@@ -16,13 +16,14 @@ static const char *const reason_names[] = {
 	[FAULT_REASON_INBOUND] = "inbound",
 	[FAULT_REASON_QUIC] = "quic",
 	[FAULT_REASON_NO_SOCKMAP] = "no-sockmap",
-	[FAULT_REASON_SPLIT] = "split",
+	[FAULT_REASON_OUTRANKED] = "outranked",
 	[FAULT_REASON_PIPELINED] = "pipelined",
 	[FAULT_REASON_NOT_HTTP] = "not-http",
 	[FAULT_REASON_TLS_HIDES] = "tls-hides",
 	[FAULT_REASON_TOO_LONG] = "too-long",
 	[FAULT_REASON_BODY_SWALLOWED] = "body-swallowed",
 	[FAULT_REASON_KERNEL_ERROR] = "kernel-error",
+	[FAULT_REASON_OUTRANKED] = "outranked",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FAULT_REASON_COUNT, "a reason lacks its name");
 

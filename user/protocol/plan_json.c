@@ -258,7 +258,7 @@ static int read_rules(const json_t *value, void *target, struct failure *failure
 
 static const struct json_field plan_fields[] = {
 	{ "version", read_version, 0, true },
-	{ "title", json_read_string, offsetof(struct plan, title), false },
+	{ "title", json_read_string, offsetof(struct plan, title), true },
 	{ "seed", json_read_u64, offsetof(struct plan, seed), true },
 	{ "duration_ns", json_read_u64, offsetof(struct plan, duration_ns), true },
 	{ "lease_ns", json_read_u64, offsetof(struct plan, lease_ns), true },
@@ -266,25 +266,6 @@ static const struct json_field plan_fields[] = {
 	{ "protect", read_protects, 0, false },
 	{ "rules", read_rules, 0, true },
 };
-
-/* A string that the peer left out is an empty one: nobody behind this point asks for NULL. */
-static int fill_strings(struct plan *plan)
-{
-	if (!plan->title && !(plan->title = strdup("")))
-		return -ENOMEM;
-	for (size_t i = 0; i < plan->rules_count; i++) {
-		struct plan_rule *rule = &plan->rules[i];
-		bool answer = rule->effect == FAULT_EFFECT_ANSWER;
-
-		if (answer && !rule->reason && !(rule->reason = strdup("")))
-			return -ENOMEM;
-		if (answer && !rule->headers && !(rule->headers = strdup("")))
-			return -ENOMEM;
-		if (answer && !rule->body && !(rule->body = strdup("")))
-			return -ENOMEM;
-	}
-	return 0;
-}
 
 int plan_from_json(const char *text, size_t length, struct plan *ret_plan, struct failure *failure)
 {
@@ -299,8 +280,6 @@ int plan_from_json(const char *text, size_t length, struct plan *ret_plan, struc
 		return r;
 	r = json_read_object(root, plan_fields, ARRAY_SIZE(plan_fields), &plan, failure);
 	json_decref(root);
-	if (!r)
-		r = fill_strings(&plan);
 	if (!r)
 		r = plan_validate(&plan, failure);
 	if (r) {

@@ -90,8 +90,10 @@ static json_t *write_answer(const struct plan_rule *rule, int *r)
 	if (base64_encode(rule->body ? rule->body : "", rule->body_length, &body))
 		*r = -ENOMEM;
 	set(object, "status", json_integer(rule->status), r);
-	set(object, "reason", json_string(rule->reason ? rule->reason : ""), r);
-	set(object, "headers", json_string(rule->headers ? rule->headers : ""), r);
+	if (rule->reason)
+		set(object, "reason", json_string(rule->reason), r);
+	if (rule->headers)
+		set(object, "headers", json_string(rule->headers), r);
 	set(object, "body_base64", json_string(body ? body : ""), r);
 	return object;
 }

@@ -469,10 +469,10 @@ static const struct {
 	{header_space,
 	 "fault artifacts: header line 'Content-Length : 3' is not of the form 'Name: "
 	 "value'"},
-	{header_length, "fault artifacts: header 'Content-Length' is written by the answer itself"},
-	{header_connection, "fault artifacts: header 'Connection' is written by the answer itself"},
+	{header_length, "fault artifacts: header 'Content-Length' is written by faultd itself"},
+	{header_connection, "fault artifacts: header 'Connection' is written by faultd itself"},
 	{header_transfer,
-	 "fault artifacts: header 'Transfer-Encoding' is written by the answer itself"},
+	 "fault artifacts: header 'Transfer-Encoding' is written by faultd itself"},
 	{reason_newline, "fault artifacts: the answer's reason holds a control character"},
 	{body_missing, "fault artifacts: the answer's body is missing"},
 	{body_in_204, "fault artifacts: an answer of status 204 has no body"},

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * faultd: reads the policy as root, opens the socket, starts the unprivileged api process and
+ * becomes the privileged engine.
+ */
+#include <argp.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/daemon/api.h"
+#include "user/daemon/bpf.h"
+#include "user/daemon/cgroup.h"
+#include "user/daemon/engine.h"
+#include "user/daemon/listener.h"
+#include "user/daemon/notify.h"
+#include "user/daemon/privilege.h"
+
+const char *argp_program_version = "faultd " FAULTD_VERSION;
+
+/* Room for the events of a peer that was stopped for a while. */
+enum { CHANNEL_BUFFER = 4 << 20 };
+
+enum { EXIT_USAGE = 2 };
+
+struct options {
+	const char *socket;
+	const char *group;
+	const char *policy;
+	const char *user;
+	const char *cgroup_root; /* as given: a directory; NULL: the top of cgroup2 */
+	enum log_level log_level;
+};
+
+struct daemon {
+	struct options options;
+	struct policy policy;
+	char *cgroup_mount;
+	char *cgroup_root; /* below the mount */
+	uid_t uid;	   /* of the api process */
+	gid_t gid;
+	gid_t group; /* of the socket */
+	int listener;
+};
+
+static const struct {
+	const char *name;
+	enum log_level level;
+} log_levels[] = {
+	{ "error", LOG_LEVEL_ERROR },
+	{ "warning", LOG_LEVEL_WARNING },
+	{ "info", LOG_LEVEL_INFO },
+	{ "debug", LOG_LEVEL_DEBUG },
+};
+
+static const struct argp_option option_table[] = {
+	{ "socket", 's', "PATH", 0, "Serve on PATH (default /run/faultd/faultd.sock)", 0 },
+	{ "group", 'g', "NAME", 0, "Give the socket to group NAME (default: root's)", 0 },
+	{ "policy", 'p', "PATH", 0, "Read the policy from PATH (default /etc/faultd/policy.yaml)",
+	  0 },
+	{ "user", 'u', "NAME", 0, "Run the api process as NAME (default faultd, else nobody)", 0 },
+	{ "cgroup-root", 'c', "PATH", 0,
+	  "What the whole host means: the cgroup directory PATH (default: the top of cgroup2)", 0 },
+	{ "foreground", 'f', NULL, 0, "Stay in the foreground: the only mode there is", 0 },
+	{ "log-level", 'l', "LEVEL", 0, "error, warning, info (default) or debug", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static int parse_log_level(const char *text, enum log_level *ret_level)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(log_levels); i++)
+		if (!strcmp(log_levels[i].name, text)) {
+			*ret_level = log_levels[i].level;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 's':
+		options->socket = argument;
+		return 0;
+	case 'g':
+		options->group = argument;
+		return 0;
+	case 'p':
+		options->policy = argument;
+		return 0;
+	case 'u':
+		options->user = argument;
+		return 0;
+	case 'c':
+		options->cgroup_root = argument;
+		return 0;
+	case 'f':
+		return 0;
+	case 'l':
+		if (parse_log_level(argument, &options->log_level))
+			argp_error(state, "'%s' is no log level", argument);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "there are no arguments, only options: '%s'", argument);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.doc = "Inject faults into this host's outgoing traffic, for faultctl.",
+};
+
+static int find_user(struct daemon *daemon, struct failure *failure)
+{
+	const char *name = daemon->options.user;
+	const struct passwd *user = name ? getpwnam(name) : getpwnam("faultd");
+
+	if (!user && !name)
+		user = getpwnam("nobody");
+	if (!user)
+		return fail(failure, -ENOENT, "there is no user '%s'", name ? name : "nobody");
+	if (!user->pw_uid)
+		return fail(failure, -EINVAL, "the api process must not be root");
+	daemon->uid = user->pw_uid;
+	daemon->gid = user->pw_gid;
+	return 0;
+}
+
+static int find_group(struct daemon *daemon, struct failure *failure)
+{
+	const struct group *group;
+
+	daemon->group = (gid_t)-1;
+	if (!daemon->options.group)
+		return 0;
+	group = getgrnam(daemon->options.group);
+	if (!group)
+		return fail(failure, -ENOENT, "there is no group '%s'", daemon->options.group);
+	daemon->group = group->gr_gid;
+	return 0;
+}
+
+/* --cgroup-root is a directory; the engine wants the cgroup's path below the mount. */
+static int find_cgroup_root(struct daemon *daemon, struct failure *failure)
+{
+	const char *given = daemon->options.cgroup_root;
+	_cleanup_free_ char *real = given ? realpath(given, NULL) : strdup(daemon->cgroup_mount);
+	size_t length = strlen(daemon->cgroup_mount);
+	const char *below;
+
+	if (!real)
+		return fail(failure, -errno, "%s: %s", given ? given : "cgroup", strerror(errno));
+	if (!cgroup_contains(daemon->cgroup_mount, real))
+		return fail(failure, -EINVAL, "%s: not below %s, where cgroup2 is mounted", given,
+			    daemon->cgroup_mount);
+	below = real + length;
+	daemon->cgroup_root = strdup(*below ? below : "/");
+	return daemon->cgroup_root ? 0 : fail(failure, -ENOMEM, "out of memory");
+}
+
+static int prepare(struct daemon *daemon, struct failure *failure)
+{
+	int r;
+
+	if (geteuid())
+		return fail(failure, -EPERM, "must be started as root");
+	/* Before anything else looks at the outside. */
+	r = policy_load(daemon->options.policy, &daemon->policy, failure);
+	if (!r)
+		r = find_user(daemon, failure);
+	if (!r)
+		r = find_group(daemon, failure);
+	if (!r)
+		r = cgroup_find_mount(&daemon->cgroup_mount, failure);
+	if (!r)
+		r = find_cgroup_root(daemon, failure);
+	if (r)
+		return r;
+	daemon->listener = listener_open(daemon->options.socket, daemon->group, failure);
+	return daemon->listener < 0 ? daemon->listener : 0;
+}
+
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+}
+
+/* The child. Signals to stop stay blocked: it ends with the engine, and not before. */
+static int run_api(const struct daemon *daemon, int channel, pid_t parent)
+{
+	const struct api_settings settings = {
+		.listener = daemon->listener,
+		.channel = channel,
+		.cgroup_mount = daemon->cgroup_mount,
+		.policy = &daemon->policy,
+	};
+	struct failure failure = {};
+	int r;
+
+	log_setup("faultd-api", daemon->options.log_level);
+	prctl(PR_SET_NAME, "faultd-api");
+	r = privilege_drop(daemon->uid, daemon->gid, parent, &failure);
+	if (!r)
+		r = api_serve(&settings, &failure);
+	/* That the engine is gone is said by whoever ended it. */
+	if (r != -EPIPE)
+		log_error("%s", failure.text);
+	return EXIT_FAILURE;
+}
+
+static void log_libbpf(const char *text)
+{
+	log_debug("libbpf: %s", text);
+}
+
+static int run_engine(const struct daemon *daemon, int channel, struct failure *failure)
+{
+	const struct engine_settings settings = {
+		.cgroup_mount = daemon->cgroup_mount,
+		.cgroup_root = daemon->cgroup_root,
+		.policy = &daemon->policy,
+	};
+	int r = privilege_keep_engine(failure);
+
+	if (r)
+		return r;
+	programs_set_log(log_libbpf);
+	notify_ready("nothing is armed");
+	log_info("serving %s", daemon->options.socket);
+	r = engine_run(channel, &settings, failure);
+	notify_stopping();
+	return r;
+}
+
+static int split(const struct daemon *daemon, struct failure *failure)
+{
+	const int size = CHANNEL_BUFFER;
+	pid_t parent = getpid(), child;
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return fail(failure, -errno, "making the channel: %s", strerror(errno));
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	child = fork();
+	if (child < 0)
+		return fail(failure, -errno, "starting the api process: %s", strerror(errno));
+	if (!child) {
+		close(pair[0]);
+		_exit(run_api(daemon, pair[1], parent));
+	}
+	close(pair[1]);
+	close(daemon->listener);
+	r = run_engine(daemon, pair[0], failure);
+	close(pair[0]);
+	waitpid(child, NULL, 0);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = {
+		.options = {
+			.socket = "/run/faultd/faultd.sock",
+			.policy = "/etc/faultd/policy.yaml",
+			.log_level = LOG_LEVEL_INFO,
+		},
+		.listener = -1,
+	};
+	struct failure failure = {};
+	int r;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &daemon.options);
+	log_setup("faultd", daemon.options.log_level);
+	block_signals();
+	r = prepare(&daemon, &failure);
+	if (!r) {
+		r = split(&daemon, &failure);
+		unlink(daemon.options.socket);
+	}
+	if (r)
+		log_error("%s", failure.text);
+	policy_free(&daemon.policy);
+	free(daemon.cgroup_mount);
+	free(daemon.cgroup_root);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}

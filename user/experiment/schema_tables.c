@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/experiment/experiment.h"
+#include "user/experiment/schema.h"
+
+#define MINUTE	 (60 * NS_PER_S)
+#define HOUR	 (60 * MINUTE)
+#define DAY	 (24 * HOUR)
+#define PERCENT	 10000ULL /* one percent in parts per million */
+#define NO_FIELD .field = SCHEMA_NO_FIELD, .has_field = SCHEMA_NO_FIELD
+/* Where a value goes, and where it is told that it was given. */
+#define FIELD(type, member) .field = offsetof(type, member), .has_field = SCHEMA_NO_FIELD
+#define OPTIONAL_FIELD(type, member, has)                                                          \
+	.field = offsetof(type, member), .has_field = offsetof(type, has)
+#define SCHEMA(variable, marker, description, table)                                               \
+	const struct schema variable = {.name = (marker),                                          \
+					.what = (description),                                     \
+					.keys = (table),                                           \
+					.count = ARRAY_SIZE(table)}
+
+static const char *const only_version[] = {"1", NULL};
+static const char *const jitter_words[] = {"none", "full", NULL};
+static const char *const connection_words[] = {"cold", "warm", NULL};
+static const char *const existing_words[] = {"keep", "reset", NULL};
+static const char *const quic_words[] = {"block", "allow", NULL};
+static const char *const protocol_words[] = {"tcp", "udp", "any", NULL};
+static const char *const class_words[] = {"artifact", "token", NULL};
+static const char *const from_words[] = {"apt", "npm", "pip", "maven", "cargo", "go", NULL};
+static const char *const needs_words[] = {"host", NULL};
+
+static const struct schema_key top_keys[] = {
+	[TOP_VERSION] = {"version", SCHEMA_WORD, .required = true, .words = only_version,
+			 .example = "1", .help = "Version of the format.", NO_FIELD},
+	[TOP_TITLE] = {"title", SCHEMA_LINE, .required = true, .high = 120,
+		       .example = "Registry refuses for a minute",
+		       .help = "One line that names the experiment in reports.",
+		       FIELD(struct experiment, title)},
+	[TOP_DESCRIPTION] = {"description", SCHEMA_TEXT, .high = 16384,
+			     .example = "What is tried, and why.",
+			     .help = "What is tried, and why.",
+			     FIELD(struct experiment, description)},
+	[TOP_TAGS] = {"tags", SCHEMA_LINES, .high = 64, .example = "[azure, token]",
+		      .help = "Words to find the experiment by.", FIELD(struct experiment, tags)},
+	[TOP_SCOPE] = {"scope", SCHEMA_MAP, .fallback_text = "the whole host",
+		       .example = "{units: [\"runner.*.service\"]}",
+		       .help = "Whose traffic is touched.", NO_FIELD},
+	[TOP_PROTECT] = {"protect", SCHEMA_LIST, .type_text = "list of protected destinations",
+			 .example = "[10.0.0.0/8 port 22]",
+			 .help = "Destinations that are never touched, whatever a fault says: "
+				 "`PREFIX` or `PREFIX port N[,N-M]`.",
+			 NO_FIELD},
+	[TOP_LEASE] = {"lease", SCHEMA_DURATION, .fallback = "3s", .low = 500 * NS_PER_MS,
+		       .high = MINUTE, .example = "3s",
+		       .help = "How long faults outlive the controller's last sign of life.",
+		       FIELD(struct experiment, lease_ns)},
+	[TOP_WORKFLOWS] = {"workflows", SCHEMA_MAP, .required = true,
+			   .example = "{pull: {run: [./pull.sh], every: 2s, timeout: 30s}}",
+			   .help = "The work whose health is measured, by name; at least one.",
+			   NO_FIELD},
+	[TOP_FAULTS] = {"faults", SCHEMA_MAP, .required = true,
+			.example = "{store: {match: {name: store.example}, effect: refuse}}",
+			.help = "What can be injected, by name; at least one.", NO_FIELD},
+	[TOP_TIMELINE] = {"timeline", SCHEMA_LIST, .required = true,
+			  .example = "[{steady: 30s}, {inject: store, for: 1m}, {recover: 5m}]",
+			  .help = "What happens when; begins with `steady`, ends with `recover`.",
+			  NO_FIELD},
+	[TOP_ABORT] = {"abort", SCHEMA_LIST, .type_text = "list of stop conditions",
+		       .example = "[{workflow: pull, availability below: 10%, for: 2m}]",
+		       .help = "When to lift everything and stop.", NO_FIELD},
+};
+
+static const struct schema_key scope_keys[] = {
+	[SCOPE_CGROUPS] =
+		{"cgroups", SCHEMA_LINES, .high = 1023, .example = "[/system.slice/runner.service]",
+		 .help = "Paths below the cgroup2 mount; what is inside them is in scope.",
+		 FIELD(struct experiment, scope_cgroups)},
+	[SCOPE_UNITS] = {"units", SCHEMA_LINES, .high = 255, .example = "[\"runner.*.service\"]",
+			 .help = "systemd units, by name or glob, found when the run is armed.",
+			 FIELD(struct experiment, scope_units)},
+};
+
+static const struct schema_key workflow_keys[] = {
+	[WORKFLOW_RUN] = {"run", SCHEMA_LIST, .type_text = "list of a program and its arguments",
+			  .example = "[./provision.sh, --once]",
+			  .help = "A command; exit status 0 is success. No shell reads it. Either "
+				  "`run` or `http` is needed.",
+			  NO_FIELD},
+	[WORKFLOW_HTTP] = {"http", SCHEMA_MAP, .example = "{get: \"http://store.example/\"}",
+			   .help = "An HTTP request.", NO_FIELD},
+	[WORKFLOW_EVERY] = {"every", SCHEMA_DURATION, .required = true, .low = 10 * NS_PER_MS,
+			    .high = HOUR, .example = "2s",
+			    .help = "Period; units start on schedule however long others take.",
+			    FIELD(struct workflow, every_ns)},
+	[WORKFLOW_TIMEOUT] = {"timeout", SCHEMA_DURATION, .required = true, .low = NS_PER_MS,
+			      .high = HOUR, .example = "30s",
+			      .help = "Longest time of one attempt; then it is ended and has "
+				      "failed.",
+			      FIELD(struct workflow, timeout_ns)},
+	[WORKFLOW_RETRY] = {"retry", SCHEMA_MAP, .fallback_text = "one attempt",
+			    .example = "{attempts: 5, backoff: 1s}",
+			    .help = "How a failed attempt is repeated.", NO_FIELD},
+	[WORKFLOW_BUDGET] = {"budget", SCHEMA_MAP, .fallback_text = "nothing is judged",
+			     .example = "{recover: 60s}", .help = "What must be met to pass.",
+			     NO_FIELD},
+	[WORKFLOW_DETECT] = {"detect", SCHEMA_MAP, .example = "{failures: 3}",
+			     .help = "When an outage counts as noticed.", NO_FIELD},
+	[WORKFLOW_STABLE] = {"stable", SCHEMA_MAP, .example = "{successes: 10, for: 5s}",
+			     .help = "When the workflow counts as recovered.", NO_FIELD},
+};
+
+#define HTTP_METHOD_KEY(name)                                                                      \
+	{                                                                                          \
+		name, SCHEMA_LINE,                                                                 \
+			.type_text = "URL", .high = 2048, .example = "\"http://store.example/\"",  \
+			.help = "Request with this method; exactly one method is needed.",         \
+			NO_FIELD                                                                   \
+	}
+
+static const struct schema_key http_keys[] = {
+	[HTTP_GET] = HTTP_METHOD_KEY("get"),
+	[HTTP_HEAD] = HTTP_METHOD_KEY("head"),
+	[HTTP_POST] = HTTP_METHOD_KEY("post"),
+	[HTTP_PUT] = HTTP_METHOD_KEY("put"),
+	[HTTP_DELETE] = HTTP_METHOD_KEY("delete"),
+	[HTTP_PATCH] = HTTP_METHOD_KEY("patch"),
+	[HTTP_OPTIONS] = HTTP_METHOD_KEY("options"),
+	[HTTP_HEADERS] = {"headers", SCHEMA_MAP, .type_text = "a mapping of names to values",
+			  .example = "{Metadata: \"true\"}",
+			  .help = "Header fields of the request.", NO_FIELD},
+	[HTTP_BODY] = {"body", SCHEMA_TEXT, .high = 65536, .example = "\"grant_type=x\"",
+		       .help = "Body of the request.", FIELD(struct workflow_http, body)},
+	[HTTP_EXPECT] = {"expect", SCHEMA_LINE, .type_text = "status or range of statuses",
+			 .fallback_text = "`200-299`", .example = "200",
+			 .help = "Statuses that are a success, from 100 to 599.", NO_FIELD},
+	[HTTP_CONNECTION] = {"connection", SCHEMA_FLAG, .fallback = "cold",
+			     .words = connection_words, .example = "warm",
+			     .help = "Whether each unit opens a connection (cold) or keeps one "
+				     "(warm).",
+			     FIELD(struct workflow_http, warm)},
+};
+
+static const struct schema_key retry_keys[] = {
+	{"attempts", SCHEMA_COUNT, .fallback = "1", .low = 1, .high = 100, .example = "5",
+	 .help = "Attempts in all.", FIELD(struct retry_policy, attempts)},
+	{"backoff", SCHEMA_DURATION, .fallback = "1s", .high = HOUR, .example = "1s",
+	 .help = "Pause before the second attempt.", FIELD(struct retry_policy, backoff_ns)},
+	{"factor", SCHEMA_DECIMAL, .fallback = "2", .low = 1, .high = 100, .example = "2",
+	 .help = "Growth of the pause per attempt.", FIELD(struct retry_policy, factor)},
+	{"cap", SCHEMA_DURATION, .low = NS_PER_MS, .high = HOUR, .fallback_text = "none",
+	 .example = "30s", .help = "Longest pause.", FIELD(struct retry_policy, cap_ns)},
+	{"jitter", SCHEMA_WORD, .fallback = "full", .words = jitter_words, .example = "full",
+	 .help = "`full`: the pause is drawn from zero to its length.",
+	 FIELD(struct retry_policy, jitter)},
+};
+
+static const struct schema_key budget_keys[] = {
+	{"detect", SCHEMA_DURATION, .low = NS_PER_MS, .high = DAY, .example = "15s",
+	 .help = "Longest time from the first effect to detection.",
+	 OPTIONAL_FIELD(struct workflow_budget, detect_ns, has_detect)},
+	{"recover", SCHEMA_DURATION, .low = NS_PER_MS, .high = DAY, .example = "60s",
+	 .help = "Longest time from the lift to stable.",
+	 OPTIONAL_FIELD(struct workflow_budget, recover_ns, has_recover)},
+	{"outage", SCHEMA_DURATION, .low = NS_PER_MS, .high = DAY, .example = "6m",
+	 .help = "Longest time from the first failure to stable.",
+	 OPTIONAL_FIELD(struct workflow_budget, outage_ns, has_outage)},
+	{"amplification", SCHEMA_DECIMAL, .low = 1, .high = 1000, .example = "3",
+	 .help = "Most attempts per unit, from the inject to stable.",
+	 OPTIONAL_FIELD(struct workflow_budget, amplification, has_amplification)},
+	{"availability", SCHEMA_PERCENT, .high = 100 * PERCENT, .example = "40%",
+	 .help = "Least share of intended units that succeed.",
+	 OPTIONAL_FIELD(struct workflow_budget, availability, has_availability)},
+};
+
+static const struct schema_key detect_keys[] = {
+	{"failures", SCHEMA_COUNT, .fallback = "3", .low = 1, .high = 1000, .example = "3",
+	 .help = "Failed units in a row after which the outage is noticed.",
+	 FIELD(struct workflow, detect_failures)},
+};
+
+static const struct schema_key stable_keys[] = {
+	{"successes", SCHEMA_COUNT, .fallback = "10", .low = 1, .high = 10000, .example = "10",
+	 .help = "Successful units in a row,", FIELD(struct workflow, stable_successes)},
+	{"for", SCHEMA_DURATION, .low = NS_PER_MS, .high = HOUR,
+	 .fallback_text = "`5s` or 3 periods, the longer", .example = "5s",
+	 .help = "that span at least this time.", FIELD(struct workflow, stable_span_ns)},
+};
+
+static const struct schema_key fault_keys[] = {
+	[FAULT_MATCH] =
+		{"match", SCHEMA_ANY, .required = true, .type_text = "mapping, or list of mappings",
+		 .example = "{name: store.example, port: 443}",
+		 .help = "What is touched. Every key of a mapping must hold; of a list, any "
+			 "one mapping.",
+		 NO_FIELD},
+	[FAULT_EFFECT] = {"effect", SCHEMA_ANY, .required = true, .type_text = "word or mapping",
+			  .example = "refuse", .help = "What happens to it; see below.", NO_FIELD},
+	[FAULT_SHARE] = {"share", SCHEMA_PERCENT, .fallback = "100%", .low = 1,
+			 .high = 100 * PERCENT, .example = "30%",
+			 .help = "Share of connections or requests that are touched.",
+			 FIELD(struct plan_rule, share)},
+	[FAULT_EXISTING] = {"existing", SCHEMA_FLAG, .fallback = "keep", .words = existing_words,
+			    .example = "reset",
+			    .help = "What becomes of connections that are open at the inject.",
+			    FIELD(struct plan_rule, existing_reset)},
+	[FAULT_QUIC] =
+		{"quic", SCHEMA_FLAG, .fallback = "block", .words = quic_words, .example = "allow",
+		 .help = "With `answer`, `alert` and `hang` by name: whether UDP port 443 of "
+			 "the name is refused, so that HTTP/3 does not slip past.",
+		 FIELD(struct plan_rule, quic_allow)},
+};
+
+static const struct schema_key match_keys[] = {
+	[MATCH_PRESET] =
+		{"preset", SCHEMA_LINES, .type_text = "name or list of names", .high = 64,
+		 .example = "azure-imds",
+		 .help = "Endpoints from a preset file. Only `cgroup` may stand beside it, "
+			 "and `name` or `address` where the preset needs the host.",
+		 NO_FIELD},
+	[MATCH_NAME] = {"name", SCHEMA_LINES, .type_text = "host name or list", .high = 253,
+			.example = "\"*.store.example\"",
+			.help = "`a.example`, or `*.a.example` for everything below `a.example`.",
+			NO_FIELD},
+	[MATCH_ADDRESS] = {"address", SCHEMA_LINES, .type_text = "address, prefix, or list",
+			   .high = 64, .example = "10.0.0.0/8", .help = "IPv4 or IPv6 destination.",
+			   NO_FIELD},
+	[MATCH_PORT] = {"port", SCHEMA_LINES, .type_text = "port, range, or list",
+			.fallback_text = "every port", .high = 16, .example = "[80, 8000-8010]",
+			.help = "Destination port.", NO_FIELD},
+	[MATCH_PROTOCOL] = {"protocol", SCHEMA_WORD, .fallback = "tcp", .words = protocol_words,
+			    .example = "udp", .help = "`any` is tcp and udp.", NO_FIELD},
+	[MATCH_HTTP] = {"http", SCHEMA_MAP, .example = "{path: /token}",
+			.help = "An HTTP/1 request that is not inside TLS; with `answer` and "
+				"`hang`.",
+			NO_FIELD},
+	[MATCH_CGROUP] = {"cgroup", SCHEMA_LINES, .type_text = "path or list",
+			  .fallback_text = "the whole scope", .high = 1023,
+			  .example = "/system.slice/runner.service",
+			  .help = "Only traffic of these cgroups, paths below the cgroup2 mount.",
+			  NO_FIELD},
+};
+
+static const struct schema_key match_http_keys[] = {
+	[MATCH_HTTP_HOST] = {"host", SCHEMA_LINES, .type_text = "host name or list", .high = 253,
+			     .example = "store.example", .help = "Host field of the request.",
+			     NO_FIELD},
+	[MATCH_HTTP_PATH] = {"path", SCHEMA_LINES, .type_text = "path or list", .high = 255,
+			     .example = "/metadata/identity",
+			     .help = "Begin of the path, with its `/`.", NO_FIELD},
+	[MATCH_HTTP_METHOD] = {"method", SCHEMA_LINES, .type_text = "method or list",
+			       .fallback_text = "any", .high = 16, .example = "[GET, HEAD]",
+			       .help = "Request method.", NO_FIELD},
+};
+
+static const struct schema_key effect_keys[] = {
+	[EFFECT_LOSS] = {"loss", SCHEMA_PERCENT, .low = 1, .high = 100 * PERCENT, .example = "30%",
+			 .help = "Each packet is lost with this probability.",
+			 FIELD(struct plan_rule, loss)},
+	[EFFECT_ANSWER] = {"answer", SCHEMA_MAP, .example = "{status: 503}",
+			   .help = "An HTTP response; the server never sees the request.",
+			   NO_FIELD},
+	[EFFECT_ALERT] = {"alert", SCHEMA_LINE, .type_text = "name of a TLS alert (RFC 8446, 6.2)",
+			  .example = "handshake_failure",
+			  .help = "A fatal TLS alert in reply to the ClientHello.", NO_FIELD},
+};
+
+static const struct schema_key answer_keys[] = {
+	[ANSWER_STATUS] = {"status", SCHEMA_COUNT, .required = true, .low = 200, .high = 599,
+			   .example = "503", .help = "Status code.", NO_FIELD},
+	[ANSWER_REASON] = {"reason", SCHEMA_LINE, .fallback_text = "the standard phrase",
+			   .high = 128, .example = "Service Unavailable", .help = "Reason phrase.",
+			   FIELD(struct plan_rule, reason)},
+	[ANSWER_HEADERS] = {"headers", SCHEMA_MAP, .type_text = "a mapping of names to values",
+			    .example = "{Retry-After: \"5\"}",
+			    .help = "Header fields. `Content-Length` and `Connection` are added.",
+			    NO_FIELD},
+	[ANSWER_BODY] = {"body", SCHEMA_TEXT, .high = FAULT_ANSWER_MAX, .example = "\"go away\"",
+			 .help = "Body. The whole answer has at most 4096 bytes.",
+			 FIELD(struct plan_rule, body)},
+};
+
+static const struct schema_key step_keys[] = {
+	[STEP_KEY_STEADY] = {"steady", SCHEMA_DURATION, .low = 100 * NS_PER_MS, .high = DAY,
+			     .example = "30s",
+			     .help = "Step: nothing is changed. The first one is the baseline and "
+				     "lasts at least 3 periods of every workflow.",
+			     FIELD(struct step, for_ns)},
+	[STEP_KEY_INJECT] = {"inject", SCHEMA_LINES, .type_text = "fault or list of faults",
+			     .high = PLAN_FAULT_NAME_MAX, .example = "store",
+			     .help = "Step: the faults take effect; needs `for`.", NO_FIELD},
+	[STEP_KEY_FOR] = {"for", SCHEMA_DURATION, .low = 100 * NS_PER_MS, .high = DAY,
+			  .example = "1m",
+			  .help = "With `inject`: after this time the kernel ends them by itself.",
+			  NO_FIELD},
+	[STEP_KEY_LIFT] = {"lift", SCHEMA_LINES, .type_text = "fault, list of faults, or `all`",
+			   .high = PLAN_FAULT_NAME_MAX, .example = "all",
+			   .help = "Step: the faults end now.", NO_FIELD},
+	[STEP_KEY_WAIT] = {"wait", SCHEMA_DURATION, .high = DAY, .example = "10s",
+			   .help = "Step: nothing is changed. With `inject`: how long the timeline "
+				   "stays there, at most `for` (default: `for`).",
+			   NO_FIELD},
+	[STEP_KEY_RECOVER] = {"recover", SCHEMA_DURATION, .low = 100 * NS_PER_MS, .high = DAY,
+			      .example = "5m",
+			      .help = "Step: until every workflow is stable, at most this long. "
+				      "No fault may still be in effect. The last step is one.",
+			      NO_FIELD},
+};
+
+static const struct schema_key abort_keys[] = {
+	[ABORT_WORKFLOW] = {"workflow", SCHEMA_LINE, .required = true, .high = PLAN_FAULT_NAME_MAX,
+			    .example = "pull", .help = "Name of the workflow that is watched.",
+			    NO_FIELD},
+	[ABORT_BELOW] = {"availability below", SCHEMA_PERCENT, .required = true, .low = 1,
+			 .high = 100 * PERCENT, .example = "10%",
+			 .help = "Share of successful units below which it counts.",
+			 FIELD(struct abort_rule, availability_below)},
+	[ABORT_FOR] = {"for", SCHEMA_DURATION, .required = true, .low = 100 * NS_PER_MS,
+		       .high = DAY, .example = "2m", .help = "How long it must have been so.",
+		       FIELD(struct abort_rule, for_ns)},
+};
+
+static const struct schema_key preset_keys[] = {
+	[PRESET_VERSION] = {"version", SCHEMA_WORD, .required = true, .words = only_version,
+			    .example = "1", .help = "Version of the format.", NO_FIELD},
+	[PRESET_NAME] = {"preset", SCHEMA_LINE, .required = true, .high = 64,
+			 .example = "azure-imds", .help = "Its name, that of the file.",
+			 FIELD(struct preset, name)},
+	[PRESET_CLASS] = {"class", SCHEMA_WORD, .required = true, .words = class_words,
+			  .example = "token", .help = "What it is to its clients.", NO_FIELD},
+	[PRESET_DESCRIPTION] = {"description", SCHEMA_TEXT, .required = true, .high = 4096,
+				.example = "What is behind these endpoints.",
+				.help = "What is behind the endpoints.",
+				FIELD(struct preset, description)},
+	[PRESET_NOTES] = {"notes", SCHEMA_LINES, .high = 1024, .example = "[check it]",
+			  .help = "What its user should know or check.",
+			  FIELD(struct preset, notes)},
+	[PRESET_ENDPOINTS] = {"endpoints", SCHEMA_LIST, .type_text = "list of match mappings",
+			      .example = "[{name: store.example, port: 443}]",
+			      .help = "What it stands for; either `endpoints` or `from` is needed.",
+			      NO_FIELD},
+	[PRESET_FROM] = {"from", SCHEMA_WORD, .words = from_words, .example = "apt",
+			 .help = "The machine's own configuration that names the hosts.", NO_FIELD},
+	[PRESET_NEEDS] = {"needs", SCHEMA_WORD, .words = needs_words, .example = "host",
+			  .help = "The experiment says the host, by `name` or `address`.",
+			  NO_FIELD},
+};
+
+SCHEMA(schema_top, "experiment", "an experiment", top_keys);
+SCHEMA(schema_scope, "scope", "a scope", scope_keys);
+SCHEMA(schema_workflow, "workflow", "a workflow", workflow_keys);
+SCHEMA(schema_http, "http", "an http request", http_keys);
+SCHEMA(schema_retry, "retry", "a retry policy", retry_keys);
+SCHEMA(schema_budget, "budget", "a budget", budget_keys);
+SCHEMA(schema_detect, "detect", "a detect rule", detect_keys);
+SCHEMA(schema_stable, "stable", "a stable rule", stable_keys);
+SCHEMA(schema_fault, "fault", "a fault", fault_keys);
+SCHEMA(schema_match, "match", "a match", match_keys);
+SCHEMA(schema_match_http, "match-http", "an http match", match_http_keys);
+SCHEMA(schema_effect, "effect", "an effect", effect_keys);
+SCHEMA(schema_answer, "answer", "an answer", answer_keys);
+SCHEMA(schema_step, "timeline", "a step", step_keys);
+SCHEMA(schema_abort, "abort", "a stop condition", abort_keys);
+SCHEMA(schema_preset, "preset", "a preset", preset_keys);
+
+const struct schema *const schemas[] = {
+	&schema_top,	    &schema_scope,  &schema_workflow, &schema_http,  &schema_retry,
+	&schema_budget,	    &schema_detect, &schema_stable,   &schema_fault, &schema_match,
+	&schema_match_http, &schema_effect, &schema_answer,   &schema_step,  &schema_abort,
+	&schema_preset,	    NULL,
+};
