@@ -46,7 +46,7 @@ uint64_t workflow_intended_at(const struct workflow *workflow, uint32_t index, u
 {
 	uint64_t random = random_at(seed, RANDOM_SCHEDULE, index, number, 0);
 
-	return origin + number * workflow->every_ns + random_below(random, workflow->every_ns / 4);
+	return origin + number * workflow->every_ns + random_below(random, workflow->every_ns / WORKFLOW_JITTER);
 }
 
 uint64_t workflow_backoff(const struct workflow *workflow, uint32_t index, uint64_t number,

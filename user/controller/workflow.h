@@ -11,6 +11,8 @@
 
 /* Units of one workflow under way at most; one more is abandoned (CLASS_OVERRUN). */
 #define WORKFLOW_FLIGHT_MAX 256
+/* A unit is due up to this part of a period after its multiple of the period. */
+#define WORKFLOW_JITTER 10
 
 struct workflows;
 
@@ -25,7 +27,7 @@ struct workflow_hooks {
 
 /*
  * When unit `number` of workflow `index` is due: number periods after `origin` and a jitter of up
- * to a quarter period, so that units do not fall in step with a client's backoff. ns.
+ * to a tenth of a period, so that units do not fall in step with a client's backoff. ns.
  */
 uint64_t workflow_intended_at(const struct workflow *workflow, uint32_t index, uint64_t number,
 			      uint64_t seed, uint64_t origin);
