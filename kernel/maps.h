@@ -46,10 +46,10 @@ struct socket_state {
 	__u64 response_tail;  /* last 8 bytes of a chunked response */
 	__u32 response;	      /* enum response_state */
 	__u32 response_to_head;
-	__u32 mode;	     /* enum socket_mode */
-	__u32 packet_rule;   /* 1 + rule whose packets are dropped; 0: none */
-	__u32 behind_answer; /* bytes of the message at hand behind a request that was answered */
-	__u32 padding;
+	__u32 mode;	      /* enum socket_mode */
+	__u32 packet_rule;    /* 1 + rule whose packets are dropped; 0: none */
+	__u32 behind_answer;  /* bytes of the message at hand behind a request that was answered */
+	__u32 answer_due;     /* 1 + rule that answers once the request's body is swallowed */
 	__u32 next_sequence;  /* TCP sequence number that belongs to `received` */
 	__u32 sequence_known; /* the SYN-ACK was seen */
 	__u32 inbound;	      /* the peer opened it: never touched */

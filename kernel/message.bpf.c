@@ -11,6 +11,9 @@
 /* The longest run of bytes that one verdict can cover. */
 #define APPLY_MAX 0x7fffffffU
 
+/* The longest request body that is swallowed before its answer rather than behind it. */
+#define ANSWER_AFTER_MAX (1 << 20)
+
 /*
  * Byte offsets of two fields of the kernel's struct tcp_sock, read by the engine from the kernel's
  * BTF before loading; 0: unknown. They are no part of the UAPI.
@@ -288,39 +291,76 @@ static __always_inline int message_alert(struct sk_msg_md *message, struct socke
 	return message_reflect(message, state, 7, size);
 }
 
+/* Puts answer `key` in the place of the message's first `replaced` bytes. */
+static __always_inline int message_reply(struct sk_msg_md *message, struct socket_state *state,
+					 __u32 key, __u32 head_only, __u32 replaced)
+{
+	struct fault_answer *answer = bpf_map_lookup_elem(&answers, &key);
+	__u32 length;
+
+	if (!answer)
+		return SK_DROP;
+	length = head_only ? answer->header_length : answer->length;
+	if (!length || length > FAULT_ANSWER_MAX)
+		return SK_DROP;
+	if (bpf_msg_push_data(message, 0, length, 0) ||
+	    message_write_answer(message, key, length)) {
+		count_reason(key / 2, FAULT_REASON_KERNEL_ERROR);
+		return SK_DROP;
+	}
+	return message_reflect(message, state, length, replaced);
+}
+
 /*
  * Answers the request at the message's front. A body of known length is swallowed as it comes and
- * the connection goes on; behind a body of unknown length (chunks, Expect) the answer says close,
- * and everything that follows is swallowed.
+ * the connection goes on; up to ANSWER_AFTER_MAX bytes of it come before the answer, because some
+ * clients give the connection up when they are answered while they send. Behind a body of unknown
+ * length (chunks, Expect) the answer says close, and everything that follows is swallowed.
  */
 static __always_inline int message_answer(struct sk_msg_md *message, struct socket_state *state,
 					  const struct http_head *head, __u32 index)
 {
 	__u32 close = (head->flags & (HTTP_CHUNKED | HTTP_EXPECT)) != 0;
-	__u32 key = index * 2 + close, size = message_size(message), length, replaced;
-	struct fault_answer *answer = bpf_map_lookup_elem(&answers, &key);
+	__u32 size = message_size(message), replaced = size;
 	__u64 extent = head->header_length + head->content_length;
 
-	if (!answer)
-		return SK_PASS;
-	length = head->method == FAULT_METHOD_HEAD ? answer->header_length : answer->length;
-	if (!length || length > FAULT_ANSWER_MAX)
-		return SK_PASS;
-	replaced = close || extent > size ? size : (__u32)extent;
 	if (close) {
 		state->mode = SOCKET_DEAF;
 	} else if (extent > size) {
 		state->mode = SOCKET_SWALLOW;
 		state->swallow = extent - size;
+		if (head->content_length <= ANSWER_AFTER_MAX) {
+			state->answer_due = index + 1;
+			return message_swallow(message);
+		}
 	} else {
 		state->mode = SOCKET_HTTP;
+		replaced = (__u32)extent;
 	}
-	if (bpf_msg_push_data(message, 0, length, 0) ||
-	    message_write_answer(message, key, length)) {
-		count_reason(index, FAULT_REASON_KERNEL_ERROR);
-		return SK_DROP;
+	return message_reply(message, state, index * 2 + close, head->method == FAULT_METHOD_HEAD,
+			     replaced);
+}
+
+/* Swallows what is left of an answered request's body; answers behind it when that is still due.
+ * -1: the message goes on with something else. */
+static __always_inline int message_swallow_body(struct sk_msg_md *message,
+						struct socket_state *state)
+{
+	__u32 size = message_size(message), left, due = state->answer_due;
+
+	count_reasons(state->candidates, FAULT_REASON_BODY_SWALLOWED);
+	if (state->swallow > size) {
+		state->swallow -= size;
+		return message_swallow(message);
 	}
-	return message_reflect(message, state, length, replaced);
+	left = (__u32)state->swallow;
+	state->swallow = 0;
+	state->answer_due = 0;
+	state->mode = SOCKET_HTTP;
+	if (due)
+		return message_reply(message, state, (due - 1) * 2, 0, left);
+	bpf_msg_pop_data(message, 0, left, 0);
+	return left == size ? SK_PASS : -1;
 }
 
 /* Carries out what was decided. -1: nothing acts, the message passes. */
@@ -534,26 +574,6 @@ static __always_inline int message_later(struct sk_msg_md *message, struct socke
 	return message_swallow(message);
 }
 
-/* Swallows what is left of an answered request's body. Returns 1 when the whole message was. */
-static __always_inline int message_swallow_body(struct sk_msg_md *message,
-						struct socket_state *state)
-{
-	__u32 size = message_size(message);
-
-	count_reasons(state->candidates, FAULT_REASON_BODY_SWALLOWED);
-	if (state->swallow >= size) {
-		state->swallow -= size;
-		if (!state->swallow)
-			state->mode = SOCKET_HTTP;
-		bpf_msg_pop_data(message, 0, size, 0);
-		return 1;
-	}
-	bpf_msg_pop_data(message, 0, (__u32)state->swallow, 0);
-	state->swallow = 0;
-	state->mode = SOCKET_HTTP;
-	return 0;
-}
-
 static __always_inline int message_look(struct sk_msg_md *message, struct socket_state *state,
 					const struct fault_control *fault_control)
 {
@@ -573,6 +593,8 @@ static __always_inline int message_look(struct sk_msg_md *message, struct socket
 static __always_inline int message_handle(struct sk_msg_md *message, struct socket_state *state,
 					  const struct fault_control *fault_control)
 {
+	int verdict;
+
 	switch (state->mode) {
 	case SOCKET_OPAQUE:
 		return message_pass_for_good(message, state);
@@ -583,8 +605,9 @@ static __always_inline int message_handle(struct sk_msg_md *message, struct sock
 	case SOCKET_NAMED:
 		return message_later(message, state);
 	case SOCKET_SWALLOW:
-		if (message_swallow_body(message, state))
-			return SK_PASS;
+		verdict = message_swallow_body(message, state);
+		if (verdict >= 0)
+			return verdict;
 		break;
 	default:
 		break;
@@ -604,8 +627,10 @@ int fault_message(struct sk_msg_md *message)
 	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
 	if (!state || !fault_control)
 		return SK_PASS;
-	/* What was asked for when this message was held back would hold back the answer too. */
+	/* A message that was held back, or whose front was answered, still has what was asked for
+	 * then: it would hold back, or cut off, what follows. */
 	bpf_msg_cork_bytes(message, 0);
+	bpf_msg_apply_bytes(message, 0);
 	if (state->behind_answer) {
 		/*
 		 * The rest of a write whose first request was answered. The kernel keeps that

@@ -15,9 +15,9 @@ static const struct {
 	unsigned int status;
 	const char *code;
 } engine_errors[] = {
-	{ EBUSY, 409, "busy" },	     { ECANCELED, 409, "halted" }, { EACCES, 403, "denied" },
-	{ ENOENT, 404, "not-found" }, { EINVAL, 400, "invalid" },   { E2BIG, 400, "invalid" },
-	{ ERANGE, 400, "invalid" },
+	{EBUSY, 409, "busy"},	    {ECANCELED, 409, "halted"}, {EACCES, 403, "denied"},
+	{ENOENT, 404, "not-found"}, {EINVAL, 400, "invalid"},	{E2BIG, 400, "invalid"},
+	{ERANGE, 400, "invalid"},
 };
 
 void api_reply(struct api_call *call, unsigned int status, json_t *body)
@@ -49,7 +49,7 @@ void api_engine_error(struct api_call *call, int r, const struct failure *failur
 int api_ask(struct api *api, enum engine_request_type type, struct engine_reply *ret_reply,
 	    struct failure *failure)
 {
-	struct engine_request request = { .type = type };
+	struct engine_request request = {.type = type};
 
 	return channel_call(api->channel, &request, ret_reply, failure);
 }
@@ -67,17 +67,17 @@ static const struct {
 	enum access access;
 	void (*handle)(struct api_call *call);
 } routes[] = {
-	{ "GET", "/v1/status", NULL, ACCESS_ALL, api_get_status },
-	{ "POST", "/v1/runs", NULL, ACCESS_USERS, api_post_run },
-	{ "POST", "/v1/runs/", "/inject", ACCESS_OWNER, api_post_inject },
-	{ "POST", "/v1/runs/", "/lift", ACCESS_USERS, api_post_lift },
-	{ "POST", "/v1/runs/", "/renew", ACCESS_OWNER, api_post_renew },
-	{ "GET", "/v1/runs/", "/counters", ACCESS_ALL, api_get_counters },
-	{ "GET", "/v1/runs/", "/series", ACCESS_ALL, api_get_series },
-	{ "DELETE", "/v1/runs/", "", ACCESS_USERS, api_delete_run },
-	{ "GET", "/v1/events", NULL, ACCESS_ALL, api_get_events },
-	{ "POST", "/v1/halt", NULL, ACCESS_USERS, api_post_halt },
-	{ "POST", "/v1/release", NULL, ACCESS_USERS, api_post_release },
+	{"GET", "/v1/status", NULL, ACCESS_ALL, api_get_status},
+	{"POST", "/v1/runs", NULL, ACCESS_USERS, api_post_run},
+	{"POST", "/v1/runs/", "/inject", ACCESS_OWNER, api_post_inject},
+	{"POST", "/v1/runs/", "/lift", ACCESS_USERS, api_post_lift},
+	{"POST", "/v1/runs/", "/renew", ACCESS_OWNER, api_post_renew},
+	{"GET", "/v1/runs/", "/counters", ACCESS_ALL, api_get_counters},
+	{"GET", "/v1/runs/", "/series", ACCESS_ALL, api_get_series},
+	{"DELETE", "/v1/runs/", "", ACCESS_USERS, api_delete_run},
+	{"GET", "/v1/events", NULL, ACCESS_ALL, api_get_events},
+	{"POST", "/v1/halt", NULL, ACCESS_USERS, api_post_halt},
+	{"POST", "/v1/release", NULL, ACCESS_USERS, api_post_release},
 };
 
 /* Whether `path` is the route's; copies the run's id. */
@@ -170,7 +170,7 @@ static void dispatch(struct api_call *call, size_t route)
 static void on_request(void *context, const struct http_request *request,
 		       struct http_response *response)
 {
-	struct api_call call = { .api = context, .request = request, .response = response };
+	struct api_call call = {.api = context, .request = request, .response = response};
 	char id[RUN_ID_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
@@ -210,7 +210,7 @@ static void read_boot_id(char buffer[40])
 
 int api_serve(const struct api_settings *settings, struct failure *failure)
 {
-	static struct api api = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	static struct api api = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	int r;
 
 	api.settings = settings;

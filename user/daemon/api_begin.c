@@ -15,8 +15,8 @@ enum { RESOLVE_WITHIN_MS = 5000 };
 /* What a plan comes to on this host. */
 struct arming {
 	struct plan plan;
-	struct strings scope; /* cgroups to attach at */
-	struct strings names; /* exact ones, each once */
+	struct strings scope;	   /* cgroups to attach at */
+	struct strings names;	   /* exact ones, each once */
 	struct resolved *resolved; /* one per name */
 };
 
@@ -162,14 +162,13 @@ static json_t *write_resolved(const struct arming *arming)
 static void reply_armed(struct api_call *call, const struct run *run, const struct arming *arming,
 			const struct engine_status *status)
 {
-	api_reply(call, 201,
-		  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "run", run_id(run),
-			    "now_ns", (json_int_t)status->now, "started_ns",
-			    (json_int_t)status->started_at, "deadline_ns",
-			    (json_int_t)status->deadline, "lease_until_ns",
-			    (json_int_t)status->lease_until, "bucket_ns",
-			    (json_int_t)FAULT_BUCKET_NS, "rules", (json_int_t)status->rules,
-			    "resolved", write_resolved(arming)));
+	api_reply(
+		call, 201,
+		json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "run", run_id(run), "now_ns",
+			  (json_int_t)status->now, "started_ns", (json_int_t)status->started_at,
+			  "deadline_ns", (json_int_t)status->deadline, "lease_until_ns",
+			  (json_int_t)status->lease_until, "bucket_ns", (json_int_t)FAULT_BUCKET_NS,
+			  "rules", (json_int_t)status->rules, "resolved", write_resolved(arming)));
 }
 
 static int arm(struct api *api, struct arming *arming, uid_t uid, struct run **ret_run,

@@ -29,17 +29,17 @@ static json_t *write_rule(const struct run *run, __u32 index,
 		const char *key;
 		__u64 value;
 	} numbers[] = {
-		{ "starts_at_ns", window->starts_at },
-		{ "ends_at_ns", window->ends_at },
-		{ "first_hit_at_ns", window->first_hit_at },
-		{ "last_hit_at_ns", window->last_hit_at },
-		{ "first_pass_after_ns", window->first_pass_after },
-		{ "injection", window->injection },
-		{ "connects", counters->connects },
-		{ "requests", counters->requests },
-		{ "hits", counters->hits },
-		{ "passes", counters->passes },
-		{ "packets", counters->packets },
+		{"starts_at_ns", window->starts_at},
+		{"ends_at_ns", window->ends_at},
+		{"first_hit_at_ns", window->first_hit_at},
+		{"last_hit_at_ns", window->last_hit_at},
+		{"first_pass_after_ns", window->first_pass_after},
+		{"injection", window->injection},
+		{"connects", counters->connects},
+		{"requests", counters->requests},
+		{"hits", counters->hits},
+		{"passes", counters->passes},
+		{"packets", counters->packets},
 	};
 	json_t *object = json_pack("{s:i, s:s, s:s}", "index", (int)index, "fault", rule->fault,
 				   "effect", plan_effect_name(rule->effect));
@@ -57,7 +57,7 @@ json_t *api_read_rules(struct api *api, const struct run *run, int *ret_error,
 	json_t *rules = json_array();
 
 	for (__u32 i = 0; i < run_plan(run)->rules_count; i++) {
-		struct engine_request request = { .type = ENGINE_RULE_STATUS, .u.rule.index = i };
+		struct engine_request request = {.type = ENGINE_RULE_STATUS, .u.rule.index = i};
 		struct engine_reply reply;
 		int r = channel_call(api->channel, &request, &reply, failure);
 
@@ -79,9 +79,8 @@ static json_t *write_status(const struct api *api, const struct engine_status *s
 			 api->boot_id, "armed", (int)status->armed, "halted", (int)status->halted,
 			 "run", run, "title", status->title, "uid", (json_int_t)status->uid,
 			 "lease_until_ns", (json_int_t)status->lease_until, "deadline_ns",
-			 (json_int_t)status->deadline, "started_ns",
-			 (json_int_t)status->started_at, "attached", (json_int_t)status->attached,
-			 "rules", rules);
+			 (json_int_t)status->deadline, "started_ns", (json_int_t)status->started_at,
+			 "attached", (json_int_t)status->attached, "rules", rules);
 }
 
 void api_get_status(struct api_call *call)
@@ -104,8 +103,9 @@ void api_get_status(struct api_call *call)
 	if (run)
 		rules = api_read_rules(api, run, &r, &failure);
 	/* It may have ended between the two questions: then there is none to show. */
-	api_reply(call, 200, write_status(api, &reply.u.status, run ? run_id(run) : "",
-					  rules ? rules : json_array()));
+	api_reply(call, 200,
+		  write_status(api, &reply.u.status, run ? run_id(run) : "",
+			       rules ? rules : json_array()));
 	run_unref(run);
 }
 
@@ -125,8 +125,8 @@ static int read_faults(const json_t *value, void *target, struct failure *failur
 }
 
 static const struct json_field faults_fields[] = {
-	{ "faults", read_faults, 0, false },
-	{ "for_ns", json_read_u64, offsetof(struct faults_body, for_ns), false },
+	{"faults", read_faults, 0, false},
+	{"for_ns", json_read_u64, offsetof(struct faults_body, for_ns), false},
 };
 
 /* The body of inject and lift, as a mask of the run's rules. Answers the call when it is wrong. */
@@ -180,7 +180,7 @@ static bool is_live(struct api_call *call)
 static bool change_window(struct api_call *call, enum engine_request_type type,
 			  struct engine_window *ret_window)
 {
-	struct engine_request request = { .type = type };
+	struct engine_request request = {.type = type};
 	struct engine_reply reply;
 	struct failure failure = {};
 	int r;
@@ -250,8 +250,9 @@ void api_get_counters(struct api_call *call)
 		api_engine_error(call, r, &failure);
 		return;
 	}
-	api_reply(call, 200, json_pack("{s:I, s:o}", "now_ns", (json_int_t)reply.u.status.now,
-				       "rules", rules));
+	api_reply(
+		call, 200,
+		json_pack("{s:I, s:o}", "now_ns", (json_int_t)reply.u.status.now, "rules", rules));
 }
 
 static void append_buckets(json_t *buckets, const struct engine_series *series)
@@ -272,7 +273,7 @@ static void append_buckets(json_t *buckets, const struct engine_series *series)
 static int read_series(struct api *api, __u32 from, json_t *buckets, __u32 *ret_to,
 		       struct failure *failure)
 {
-	struct engine_request request = { .type = ENGINE_SERIES };
+	struct engine_request request = {.type = ENGINE_SERIES};
 	struct engine_series *cursor = &request.u.series;
 	struct engine_reply reply;
 	int r;
@@ -333,8 +334,7 @@ static void ask_moment(struct api_call *call, enum engine_request_type type)
 	if (r)
 		api_engine_error(call, r, &failure);
 	else
-		api_reply(call, 200,
-			  json_pack("{s:I}", "now_ns", (json_int_t)reply.u.status.now));
+		api_reply(call, 200, json_pack("{s:I}", "now_ns", (json_int_t)reply.u.status.now));
 }
 
 void api_delete_run(struct api_call *call)

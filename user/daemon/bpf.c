@@ -14,7 +14,6 @@ enum {
 	LINKS_MAX = 1024,
 	VERIFIER_LOG_SIZE = 1 << 18,
 	SERIES_BUCKETS_MAX = 1 << 17,
-	LEARNED_GRACE_S = 30, /* that an address outlives its record's TTL */
 };
 
 struct programs {
@@ -298,8 +297,8 @@ static int map_memory(const struct bpf_map *map, size_t size, void **ret_memory,
 }
 
 static int fill(struct programs *programs, const struct draft *draft,
-		const struct classified *classified, const __u64 *cgroup_ids,
-		const struct programs_times *times, struct failure *failure)
+		const struct classified *classified, const __u64 *cgroup_ids, __u64 learned_until,
+		struct failure *failure)
 {
 	const struct faultd_bpf *skeleton = programs->skeleton;
 	int r = put_rules(programs, draft, failure);
@@ -317,26 +316,15 @@ static int fill(struct programs *programs, const struct draft *draft,
 	for (size_t i = 0; !r && i < classified->cgroups_count; i++)
 		r = put(skeleton->maps.cgroups, &cgroup_ids[i], &classified->cgroups[i].mask,
 			failure);
-	/* No TTL came with what was resolved at arming: it holds for the whole run. */
-	return r ? r : put_learned(programs, classified, times->deadline, failure);
+	return r ? r : put_learned(programs, classified, learned_until, failure);
 }
 
-/* The control block is written last: until then every program finds an empty one and passes. */
-static int publish(struct programs *programs, const struct draft *draft,
-		   const struct classified *classified, const struct programs_times *times,
-		   struct failure *failure)
+int programs_publish(struct programs *programs, const struct fault_control *control,
+		     struct failure *failure)
 {
-	const struct faultd_bpf *skeleton = programs->skeleton;
-	struct fault_control control = classified->control;
 	__u32 zero = 0;
 
-	control.started_at = times->started_at;
-	control.lease_until = times->lease_until;
-	control.deadline = times->deadline;
-	control.generation = times->started_at;
-	control.dns_grace = LEARNED_GRACE_S * 1000000000ULL;
-	control.seed = draft->begin.seed;
-	return put(skeleton->maps.control, &zero, &control, failure);
+	return put(programs->skeleton->maps.control, &zero, control, failure);
 }
 
 static int attach_cgroups(struct programs *programs, struct bpf_program *program,
@@ -426,8 +414,7 @@ static int prepare_room(const struct programs *programs, const struct classified
 
 int programs_arm(const struct draft *draft, const struct classified *classified,
 		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
-		 const struct programs_times *times, struct programs **ret_programs,
-		 struct failure *failure)
+		 __u64 learned_until, struct programs **ret_programs, struct failure *failure)
 {
 	struct programs *programs = calloc(1, sizeof(*programs));
 	int r;
@@ -442,11 +429,9 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	if (!r)
 		r = open_views(programs, failure);
 	if (!r)
-		r = fill(programs, draft, classified, cgroup_ids, times, failure);
+		r = fill(programs, draft, classified, cgroup_ids, learned_until, failure);
 	if (!r)
 		r = attach(programs, cgroup_fds, cgroup_fds_count, failure);
-	if (!r)
-		r = publish(programs, draft, classified, times, failure);
 	if (r) {
 		programs_free(programs);
 		return r;

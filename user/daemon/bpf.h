@@ -10,20 +10,19 @@
 
 struct programs;
 
-/* Times of a plan that is being armed, ns of CLOCK_BOOTTIME. */
-struct programs_times {
-	__u64 started_at, lease_until, deadline;
-};
-
 /*
  * Loads the programs that `classified` needs, fills the maps and attaches at every cgroup of
- * `cgroup_fds` (borrowed). `cgroup_ids` belong to classified->cgroups, one each. All or nothing.
- * 0 with `ret_programs`, or -errno with the cause in `failure`.
+ * `cgroup_fds` (borrowed). `cgroup_ids` belong to classified->cgroups, one each; the addresses in
+ * classified->learned hold until `learned_until`, ns. All or nothing; whatever the programs see
+ * passes until programs_publish. 0 with `ret_programs`, or -errno with the cause in `failure`.
  */
 int programs_arm(const struct draft *draft, const struct classified *classified,
 		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
-		 const struct programs_times *times, struct programs **ret_programs,
-		 struct failure *failure);
+		 __u64 learned_until, struct programs **ret_programs, struct failure *failure);
+
+/* Hands the programs their control block: from here on they match. 0 or -errno. */
+int programs_publish(struct programs *programs, const struct fault_control *control,
+		     struct failure *failure);
 
 /* Detaches and unloads. NULL is fine. */
 void programs_free(struct programs *programs);

@@ -10,7 +10,7 @@
 #include "user/base/cleanup.h"
 
 enum {
-	DEPTH_MAX = 32,	    /* levels of the tree that are walked */
+	DEPTH_MAX = 32,	     /* levels of the tree that are walked */
 	CGROUPS_MAX = 65536, /* cgroups that one walk visits */
 };
 
@@ -110,7 +110,7 @@ int cgroup_id(int fd, uint64_t *ret_id)
 	union {
 		struct file_handle handle;
 		char bytes[sizeof(struct file_handle) + sizeof(uint64_t)];
-	} buffer = { .handle.handle_bytes = sizeof(uint64_t) };
+	} buffer = {.handle.handle_bytes = sizeof(uint64_t)};
 	int mount_id;
 
 	if (name_to_handle_at(fd, "", &buffer.handle, &mount_id, AT_EMPTY_PATH))
@@ -213,7 +213,7 @@ static int visit_id(void *context, int fd, const char *name, const char *path)
 
 int cgroup_ids_collect(int fd, struct cgroup_ids *ids, struct failure *failure)
 {
-	struct walk walk = { .visit = visit_id, .context = ids };
+	struct walk walk = {.visit = visit_id, .context = ids};
 	int r = add_id(ids, fd);
 
 	if (!r)
@@ -236,8 +236,7 @@ void cgroup_ids_sort(struct cgroup_ids *ids)
 
 bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id)
 {
-	return ids->count &&
-	       bsearch(&id, ids->items, ids->count, sizeof(*ids->items), compare_ids);
+	return ids->count && bsearch(&id, ids->items, ids->count, sizeof(*ids->items), compare_ids);
 }
 
 void cgroup_ids_free(struct cgroup_ids *ids)
@@ -266,8 +265,8 @@ static int visit_unit(void *context, int fd, const char *name, const char *path)
 int cgroup_find_units(const char *mount, const char *unit, struct strings *paths,
 		      struct failure *failure)
 {
-	struct unit_search search = { unit, paths };
-	struct walk walk = { .visit = visit_unit, .context = &search };
+	struct unit_search search = {unit, paths};
+	struct walk walk = {.visit = visit_unit, .context = &search};
 	_cleanup_close_ int fd = cgroup_open(mount, "/", failure);
 	int r;
 

@@ -9,7 +9,8 @@
 #include "user/base/failure.h"
 #include "user/experiment/plan.h"
 
-/* Mount point of cgroup2 from /proc/self/mountinfo; the caller frees. -ENOENT when there is none. */
+/* Mount point of cgroup2 from /proc/self/mountinfo; the caller frees. -ENOENT when there is none.
+ */
 int cgroup_find_mount(char **ret_path, struct failure *failure);
 
 /*
@@ -35,8 +36,8 @@ bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id);
 void cgroup_ids_free(struct cgroup_ids *ids);
 
 /*
- * Adds to `paths` every cgroup below `mount` whose own name matches the glob `unit` ("app-*.service").
- * Does not go below a match. 0 or -errno.
+ * Adds to `paths` every cgroup below `mount` whose own name matches the glob `unit`
+ * ("app-*.service"). Does not go below a match. 0 or -errno.
  */
 int cgroup_find_units(const char *mount, const char *unit, struct strings *paths,
 		      struct failure *failure);

@@ -93,8 +93,8 @@ static int wait_reply(struct channel *channel, struct engine_reply *ret_reply,
 		*ret_reply = channel->reply;
 		r = 0;
 	} else {
-		r = channel->gone ? fail(failure, -EPIPE, "the engine is gone") :
-				    fail(failure, -ETIMEDOUT, "the engine does not answer");
+		r = channel->gone ? fail(failure, -EPIPE, "the engine is gone")
+				  : fail(failure, -ETIMEDOUT, "the engine does not answer");
 	}
 	channel->done = true;
 	pthread_mutex_unlock(&channel->lock);

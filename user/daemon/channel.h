@@ -19,8 +19,8 @@ void channel_read(struct channel *channel);
 
 /*
  * Sends `request` (version and sequence are filled in) and waits for its reply; any thread. Returns
- * the reply's result with its text in `failure`; -ETIMEDOUT when none comes within 15 s, -EPIPE when
- * the engine is gone.
+ * the reply's result with its text in `failure`; -ETIMEDOUT when none comes within 15 s, -EPIPE
+ * when the engine is gone.
  */
 int channel_call(struct channel *channel, struct engine_request *request,
 		 struct engine_reply *ret_reply, struct failure *failure);

@@ -126,8 +126,6 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 		control->flags |= FAULT_CONTROL_ANSWER;
 	if (control->packet_rules)
 		control->flags |= FAULT_CONTROL_PACKET;
-	if (rules_with(draft, 1U << FAULT_EFFECT_ANSWER))
-		control->flags |= FAULT_CONTROL_ANSWER;
 	if (control->any_cgroup != control->all_rules)
 		control->flags |= FAULT_CONTROL_CGROUP;
 }

@@ -23,14 +23,14 @@ struct classify_cgroup {
 };
 
 struct classified {
-	struct fault_control control;	  /* masks and flags; times are 0 */
-	struct classify_table ports;	  /* __u32 → struct fault_masks */
-	struct classify_table prefixes4;  /* struct fault_prefix4 → struct fault_masks */
-	struct classify_table prefixes6;  /* struct fault_prefix6 → struct fault_masks */
-	struct classify_table names;	  /* struct fault_name_key → __u64 */
-	struct classify_table paths;	  /* struct fault_path_key → __u64 */
-	struct classify_table learned;	  /* 16 bytes → struct fault_learned; expires is 0 */
-	struct classify_cgroup *cgroups;  /* owned; paths are not */
+	struct fault_control control;	 /* masks and flags; times are 0 */
+	struct classify_table ports;	 /* __u32 → struct fault_masks */
+	struct classify_table prefixes4; /* struct fault_prefix4 → struct fault_masks */
+	struct classify_table prefixes6; /* struct fault_prefix6 → struct fault_masks */
+	struct classify_table names;	 /* struct fault_name_key → __u64 */
+	struct classify_table paths;	 /* struct fault_path_key → __u64 */
+	struct classify_table learned;	 /* 16 bytes → struct fault_learned; expires is 0 */
+	struct classify_cgroup *cgroups; /* owned; paths are not */
 	size_t cgroups_count;
 };
 
@@ -42,7 +42,7 @@ void classified_free(struct classified *classified);
 __u64 classify_name(const struct classified *classified, const char *name);
 
 /* The masks that the kernel's look-ups of port and destination would AND together. */
-struct fault_masks classify_destination(const struct classified *classified,
-					const __u8 address[16], __u32 protocol, __u16 port);
+struct fault_masks classify_destination(const struct classified *classified, const __u8 address[16],
+					__u32 protocol, __u16 port);
 
 #endif

@@ -102,8 +102,8 @@ int draft_add_match(struct draft *draft, const struct engine_match *match, struc
 	struct draft_match entry = {
 		.owner = match->rule,
 		.dimension = match->dimension,
-		.ports = { match->port_first, match->port_last },
-		.prefix = { .length = match->length, .ipv4 = match->ipv4 },
+		.ports = {match->port_first, match->port_last},
+		.prefix = {.length = match->length, .ipv4 = match->ipv4},
 	};
 	int r = check_owner(draft, match->rule, failure);
 
@@ -156,7 +156,7 @@ int draft_add_seed(struct draft *draft, const struct engine_seed *seed, struct f
 int draft_protect(struct draft *draft, const struct address_prefix *prefix,
 		  const struct port_range *ports, size_t ports_count, struct failure *failure)
 {
-	struct draft_match entry = { .dimension = ENGINE_DIMENSION_PREFIX, .prefix = *prefix };
+	struct draft_match entry = {.dimension = ENGINE_DIMENSION_PREFIX, .prefix = *prefix};
 	int r;
 
 	if (draft->begin.protections >= FAULT_PROTECTED_MAX)
@@ -172,8 +172,8 @@ int draft_protect(struct draft *draft, const struct address_prefix *prefix,
 	return r;
 }
 
-static int check_flag(const struct draft *draft, __u32 index, __u16 flag, bool is,
-		      const char *what, struct failure *failure)
+static int check_flag(const struct draft *draft, __u32 index, __u16 flag, bool is, const char *what,
+		      struct failure *failure)
 {
 	bool says = draft->rules[index].rule.flags & flag;
 
@@ -195,7 +195,8 @@ static int check_rule(const struct draft *draft, __u32 index, struct failure *fa
 		return r;
 	/* A rule may ask for HTTP by its host alone, so only the other way round is an error. */
 	if ((by_path || rule->rule.methods) && !(rule->rule.flags & FAULT_RULE_BY_HTTP))
-		return fail(failure, -EINVAL, "rule %u does not say that it matches by HTTP", index);
+		return fail(failure, -EINVAL, "rule %u does not say that it matches by HTTP",
+			    index);
 	if (rule->rule.effect == FAULT_EFFECT_ANSWER &&
 	    (!draft->answers[index][0] || !draft->answers[index][1]))
 		return fail(failure, -EINVAL, "rule %u lacks an answer", index);

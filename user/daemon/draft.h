@@ -45,8 +45,7 @@ void draft_freep(struct draft **draft);
 
 /* Each takes one message. 0, -EINVAL or -E2BIG with `failure`, or -ENOMEM. */
 int draft_add_rule(struct draft *draft, const struct engine_rule *rule, struct failure *failure);
-int draft_add_match(struct draft *draft, const struct engine_match *match,
-		    struct failure *failure);
+int draft_add_match(struct draft *draft, const struct engine_match *match, struct failure *failure);
 int draft_add_answer(struct draft *draft, const struct engine_answer *answer,
 		     struct failure *failure);
 int draft_add_seed(struct draft *draft, const struct engine_seed *seed, struct failure *failure);

@@ -35,8 +35,8 @@ static void on_kernel_event(void *context, const struct fault_event *detail)
 	struct engine *engine = context;
 	struct engine_event event = {
 		.at = detail->at,
-		.kind = detail->kind == FAULT_EVENT_FIRST_HIT ? ENGINE_EVENT_FIRST_HIT :
-								ENGINE_EVENT_FIRST_PASS,
+		.kind = detail->kind == FAULT_EVENT_FIRST_HIT ? ENGINE_EVENT_FIRST_HIT
+							      : ENGINE_EVENT_FIRST_PASS,
 		.detail = *detail,
 	};
 
@@ -117,7 +117,7 @@ static int handle_arm(struct engine *engine, const struct engine_request *reques
 	log_info("armed '%.127s': %u rules, %u attachments, for user %u",
 		 engine->draft->begin.title, engine->draft->rules_count,
 		 programs_attached(engine->programs), engine->draft->begin.uid);
-	engine_status(engine, now, &reply->u.status);
+	engine_status(engine, clock_boottime_ns(), &reply->u.status);
 	return 0;
 }
 
@@ -135,7 +135,7 @@ static int handle_lift(struct engine *engine, const struct engine_request *reque
 
 	(void)failure;
 	engine_lift(engine, rules, ENGINE_CAUSE_LIFTED, now);
-	reply->u.window = (struct engine_window){ .rules = rules, .starts_at = now, .ends_at = now };
+	reply->u.window = (struct engine_window){.rules = rules, .starts_at = now, .ends_at = now};
 	return 0;
 }
 
@@ -186,7 +186,7 @@ static int handle_series(struct engine *engine, const struct engine_request *req
 static int handle_halt(struct engine *engine, const struct engine_request *request,
 		       struct engine_reply *reply, __u64 now, struct failure *failure)
 {
-	struct engine_event event = { .at = now, .kind = ENGINE_EVENT_HALTED };
+	struct engine_event event = {.at = now, .kind = ENGINE_EVENT_HALTED};
 
 	(void)request;
 	(void)failure;
@@ -201,7 +201,7 @@ static int handle_halt(struct engine *engine, const struct engine_request *reque
 static int handle_release(struct engine *engine, const struct engine_request *request,
 			  struct engine_reply *reply, __u64 now, struct failure *failure)
 {
-	struct engine_event event = { .at = now, .kind = ENGINE_EVENT_RELEASED };
+	struct engine_event event = {.at = now, .kind = ENGINE_EVENT_RELEASED};
 
 	(void)request;
 	(void)failure;
@@ -220,21 +220,21 @@ static const struct {
 	handle_fn handle;
 	enum precondition when;
 } handlers[] = {
-	[ENGINE_BEGIN] = { handle_begin, ANY_TIME },
-	[ENGINE_RULE] = { handle_rule, WITH_DRAFT },
-	[ENGINE_MATCH] = { handle_match, WITH_DRAFT },
-	[ENGINE_ANSWER] = { handle_answer, WITH_DRAFT },
-	[ENGINE_SEED] = { handle_seed, WITH_DRAFT },
-	[ENGINE_ARM] = { handle_arm, WITH_DRAFT },
-	[ENGINE_INJECT] = { handle_inject, WHILE_ARMED },
-	[ENGINE_LIFT] = { handle_lift, WHILE_ARMED },
-	[ENGINE_RENEW] = { handle_renew, WHILE_ARMED },
-	[ENGINE_DISARM] = { handle_disarm, ANY_TIME },
-	[ENGINE_STATUS] = { handle_status, ANY_TIME },
-	[ENGINE_RULE_STATUS] = { handle_rule_status, ANY_TIME },
-	[ENGINE_SERIES] = { handle_series, ANY_TIME },
-	[ENGINE_HALT] = { handle_halt, ANY_TIME },
-	[ENGINE_RELEASE] = { handle_release, ANY_TIME },
+	[ENGINE_BEGIN] = {handle_begin, ANY_TIME},
+	[ENGINE_RULE] = {handle_rule, WITH_DRAFT},
+	[ENGINE_MATCH] = {handle_match, WITH_DRAFT},
+	[ENGINE_ANSWER] = {handle_answer, WITH_DRAFT},
+	[ENGINE_SEED] = {handle_seed, WITH_DRAFT},
+	[ENGINE_ARM] = {handle_arm, WITH_DRAFT},
+	[ENGINE_INJECT] = {handle_inject, WHILE_ARMED},
+	[ENGINE_LIFT] = {handle_lift, WHILE_ARMED},
+	[ENGINE_RENEW] = {handle_renew, WHILE_ARMED},
+	[ENGINE_DISARM] = {handle_disarm, ANY_TIME},
+	[ENGINE_STATUS] = {handle_status, ANY_TIME},
+	[ENGINE_RULE_STATUS] = {handle_rule_status, ANY_TIME},
+	[ENGINE_SERIES] = {handle_series, ANY_TIME},
+	[ENGINE_HALT] = {handle_halt, ANY_TIME},
+	[ENGINE_RELEASE] = {handle_release, ANY_TIME},
 };
 _Static_assert(ARRAY_SIZE(handlers) == ENGINE_REQUEST_COUNT, "a request lacks its handler");
 
@@ -289,7 +289,7 @@ struct loop {
 
 static int watch(const struct loop *loop, int fd)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
@@ -386,7 +386,7 @@ static int turn(struct engine *engine, struct loop *loop)
 int engine_run(int channel, const struct engine_settings *settings, struct failure *failure)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	struct loop loop = { -1, -1, -1, -1 };
+	struct loop loop = {-1, -1, -1, -1};
 	int r;
 
 	if (!engine)

@@ -6,6 +6,11 @@
 #include "user/daemon/cgroup.h"
 #include "user/daemon/engine_state.h"
 
+/* That an address outlives the TTL of the answer it came in: clients keep names longer. */
+#define LEARNED_GRACE_NS (30 * NS_PER_S)
+/* Longer than loading takes. */
+#define ARMING_NS (60 * NS_PER_S)
+
 static int check_policy(const struct engine *engine, bool whole_host, struct failure *failure)
 {
 	const struct policy *policy = engine->settings->policy;
@@ -97,8 +102,7 @@ static int find_cgroup_ids(const struct engine *engine, __u64 **ret_ids, struct 
 		return fail(failure, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < classified->cgroups_count; i++) {
 		const char *path = classified->cgroups[i].path;
-		_cleanup_close_ int fd =
-			cgroup_open(engine->settings->cgroup_mount, path, failure);
+		_cleanup_close_ int fd = cgroup_open(engine->settings->cgroup_mount, path, failure);
 		uint64_t id;
 		int r;
 
@@ -115,8 +119,6 @@ static int find_cgroup_ids(const struct engine *engine, __u64 **ret_ids, struct 
 
 static int load(struct engine *engine, __u64 now, struct failure *failure)
 {
-	const struct engine_begin *begin = &engine->draft->begin;
-	const struct programs_times times = { now, now + begin->lease_ns, now + begin->duration_ns };
 	_cleanup_free_ __u64 *ids = NULL;
 	int r = classify(engine->draft, &engine->classified);
 
@@ -125,8 +127,27 @@ static int load(struct engine *engine, __u64 now, struct failure *failure)
 	r = find_cgroup_ids(engine, &ids, failure);
 	if (r)
 		return r;
+	/* What was resolved at arming came without a TTL: it holds for the whole run. */
 	return programs_arm(engine->draft, &engine->classified, ids, engine->scope,
-			    engine->scope_count, &times, &engine->programs, failure);
+			    engine->scope_count, now + ARMING_NS + engine->draft->begin.duration_ns,
+			    &engine->programs, failure);
+}
+
+/* The clock of a run starts when its programs are in place: loading takes a while. */
+static int start(struct engine *engine, struct failure *failure)
+{
+	const struct engine_begin *begin = &engine->draft->begin;
+	struct fault_control control = engine->classified.control;
+	__u64 now = clock_boottime_ns();
+
+	control.started_at = now;
+	control.lease_until = now + begin->lease_ns;
+	control.deadline = now + begin->duration_ns;
+	/* Verdicts that sockets hold from an earlier run have another number. */
+	control.generation = now;
+	control.dns_grace = LEARNED_GRACE_NS;
+	control.seed = begin->seed;
+	return programs_publish(engine->programs, &control, failure);
 }
 
 /* Back to nothing, whatever was reached. */
@@ -144,10 +165,10 @@ static void forget(struct engine *engine)
 	engine->draft = NULL;
 }
 
-static void report_armed(struct engine *engine, __u64 now)
+static void report_armed(struct engine *engine)
 {
 	struct engine_event event = {
-		.at = now,
+		.at = engine->control->started_at,
 		.kind = ENGINE_EVENT_ARMED,
 		.rules = engine->classified.control.all_rules,
 		.ends_at = engine->control->deadline,
@@ -169,6 +190,8 @@ int engine_arm(struct engine *engine, __u64 now, struct failure *failure)
 		r = open_scope(engine, whole_host, failure);
 	if (!r)
 		r = load(engine, now, failure);
+	if (!r)
+		r = start(engine, failure);
 	if (r) {
 		forget(engine);
 		return r;
@@ -176,13 +199,13 @@ int engine_arm(struct engine *engine, __u64 now, struct failure *failure)
 	engine->control = programs_control(engine->programs);
 	engine->windows = programs_window(engine->programs, 0);
 	engine->series_swept = 0;
-	report_armed(engine, now);
+	report_armed(engine);
 	return 0;
 }
 
 void engine_disarm(struct engine *engine, enum engine_cause cause, __u64 at)
 {
-	struct engine_event event = { .at = at, .kind = ENGINE_EVENT_DISARMED, .cause = cause };
+	struct engine_event event = {.at = at, .kind = ENGINE_EVENT_DISARMED, .cause = cause};
 
 	if (!engine->programs) {
 		forget(engine);

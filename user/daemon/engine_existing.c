@@ -80,7 +80,7 @@ int engine_reset_existing(struct engine *engine, __u64 rules, __u64 now, __u64 *
 			  __u64 *ret_reset, struct failure *failure)
 {
 	size_t count = engine->classified.cgroups_count;
-	struct judge judge = { .engine = engine, .rules = rules, .now = now };
+	struct judge judge = {.engine = engine, .rules = rules, .now = now};
 	uint64_t found = 0, reset = 0;
 	int r;
 

@@ -6,12 +6,13 @@
 #include "user/daemon/engine_state.h"
 
 enum {
-	SERIES_LOOKUPS_MAX = 8192, /* elements that one request looks at, so that no reply is late */
+	SERIES_LOOKUPS_MAX =
+		8192, /* elements that one request looks at, so that no reply is late */
 };
 
 void engine_status(const struct engine *engine, __u64 now, struct engine_status *ret_status)
 {
-	*ret_status = (struct engine_status){ .now = now, .halted = engine->halted };
+	*ret_status = (struct engine_status){.now = now, .halted = engine->halted};
 	if (!engine->programs)
 		return;
 	ret_status->armed = 1;
@@ -96,7 +97,7 @@ int engine_series(struct engine *engine, struct engine_series *series, __u64 now
 
 			if (series->count == ENGINE_SERIES_MAX || looks == SERIES_LOOKUPS_MAX)
 				goto full;
-			entry->key = (struct fault_series_key){ rule, bucket };
+			entry->key = (struct fault_series_key){rule, bucket};
 			if (!programs_series(engine->programs, &entry->key, &entry->value))
 				series->count++;
 		}
@@ -119,7 +120,7 @@ void engine_sweep_series(struct engine *engine, __u64 now)
 	for (; engine->series_swept + keep < current && looks < SERIES_LOOKUPS_MAX;
 	     engine->series_swept++) {
 		for (__u32 rule = 0; rule < engine->draft->rules_count; rule++, looks++) {
-			struct fault_series_key key = { rule, engine->series_swept };
+			struct fault_series_key key = {rule, engine->series_swept};
 
 			programs_series_delete(engine->programs, &key);
 		}

@@ -35,7 +35,7 @@ static __u64 rules_that_reset(const struct engine *engine, __u64 rules)
 int engine_inject(struct engine *engine, struct engine_window *window, __u64 now,
 		  struct failure *failure)
 {
-	struct engine_event event = { .at = now, .kind = ENGINE_EVENT_INJECTED };
+	struct engine_event event = {.at = now, .kind = ENGINE_EVENT_INJECTED};
 	__u64 reset;
 
 	if (window->rules & ~engine->classified.control.all_rules)
@@ -43,9 +43,9 @@ int engine_inject(struct engine *engine, struct engine_window *window, __u64 now
 	if (now >= engine->control->lease_until)
 		return fail(failure, -ETIME, "the lease has lapsed; renew it first");
 	window->starts_at = now;
-	window->ends_at = window->duration_ns > engine->control->deadline - now ?
-				  engine->control->deadline :
-				  now + window->duration_ns;
+	window->ends_at = window->duration_ns > engine->control->deadline - now
+				  ? engine->control->deadline
+				  : now + window->duration_ns;
 	for (__u32 i = 0; i < engine->draft->rules_count; i++)
 		if (window->rules >> i & 1)
 			open_window(&engine->windows[i], now, window->ends_at);

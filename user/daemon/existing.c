@@ -99,8 +99,7 @@ static int dump(struct nl_sock *netlink, uint8_t family, struct failure *failure
 		.sdiag_protocol = IPPROTO_TCP,
 		.idiag_states = 1U << TCP_ESTABLISHED | 1U << TCP_SYN_SENT | 1U << TCP_LISTEN,
 	};
-	int r = nl_send_simple(netlink, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request,
-			       sizeof(request));
+	int r = nl_send_simple(netlink, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof(request));
 
 	if (r >= 0)
 		r = nl_recvmsgs_default(netlink);
@@ -139,7 +138,7 @@ static int destroy(struct nl_sock *netlink, const struct found_socket *found,
 
 static void describe(const struct found_socket *found, struct existing_connection *ret_connection)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 	if (found->family == AF_INET) {
 		memcpy(ret_connection->address, mapped, sizeof(mapped));

@@ -27,8 +27,9 @@ typedef enum existing_verdict (*existing_judge_fn)(void *context,
 
 /*
  * Asks `judge` about every connection and destroys those it says; the peer gets an RST, the owner
- * ECONNABORTED. `ret_found` counts all but the ignored, `ret_reset` what was destroyed; both are set
- * on failure too. 0, or -errno with the cause; -EOPNOTSUPP when this kernel cannot destroy sockets.
+ * ECONNABORTED. `ret_found` counts all but the ignored, `ret_reset` what was destroyed; both are
+ * set on failure too. 0, or -errno with the cause; -EOPNOTSUPP when this kernel cannot destroy
+ * sockets.
  */
 int existing_reset(existing_judge_fn judge, void *context, uint64_t *ret_found, uint64_t *ret_reset,
 		   struct failure *failure);

@@ -8,7 +8,7 @@
 #include "user/base/cleanup.h"
 
 enum {
-	IDLE_S = 30,		       /* after which a silent connection is closed */
+	IDLE_S = 30,		      /* after which a silent connection is closed */
 	BODY_DISCARDED_MAX = 8 << 20, /* of a body that is too long, before the line is cut */
 	STREAM_BLOCK = 16384,
 };
@@ -125,7 +125,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 {
 	const union MHD_ConnectionInfo *info;
 	struct gathering *gathering = *state;
-	struct http_request request = { .method = method, .path = path, .connection = connection };
+	struct http_request request = {.method = method, .path = path, .connection = connection};
 
 	(void)version;
 	if (!gathering) {
@@ -176,15 +176,14 @@ int http_serve(int listener, http_handler_fn handler, void *context, struct fail
 
 	if (!server)
 		return fail(failure, -ENOMEM, "out of memory");
-	*server = (struct server){ handler, context };
+	*server = (struct server){handler, context};
 	/* A thread each: a look-up of names or a stream of events keeps nobody else waiting. */
-	daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
-					  MHD_USE_POLL,
-				  0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
-				  listener, MHD_OPTION_CONNECTION_LIMIT,
-				  (unsigned int)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-				  (unsigned int)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-				  NULL, MHD_OPTION_END);
+	daemon = MHD_start_daemon(
+		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0,
+		NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, listener,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)HTTP_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, NULL, MHD_OPTION_END);
 	if (!daemon) {
 		free(server);
 		return fail(failure, -EIO, "the HTTP server did not start");

@@ -18,11 +18,12 @@ struct http_request {
 	const char *path; /* without the query, decoded */
 	const char *body; /* `body_length` bytes and a NUL */
 	size_t body_length;
-	int fd;		 /* the connection, for its peer's credentials */
+	int fd;		  /* the connection, for its peer's credentials */
 	void *connection; /* for http_query */
 };
 
-/* Writes up to `size` bytes of a stream into `buffer`; may wait. 0 bytes are not allowed; -1: end. */
+/* Writes up to `size` bytes of a stream into `buffer`; may wait. 0 bytes are not allowed; -1: end.
+ */
 typedef ssize_t (*http_stream_fn)(void *context, char *buffer, size_t size);
 
 struct http_response {

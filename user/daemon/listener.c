@@ -35,8 +35,8 @@ static int clear_way(const struct sockaddr_un *address, struct failure *failure)
 	if (fd < 0)
 		return fail(failure, -errno, "%s: %s", address->sun_path, strerror(errno));
 	if (lstat(address->sun_path, &status))
-		return errno == ENOENT ? 0 :
-					 fail(failure, -errno, "%s: %s", address->sun_path,
+		return errno == ENOENT ? 0
+				       : fail(failure, -errno, "%s: %s", address->sun_path,
 					      strerror(errno));
 	if (!S_ISSOCK(status.st_mode))
 		return fail(failure, -EEXIST, "%s: is there and no socket", address->sun_path);
@@ -53,7 +53,7 @@ static int clear_way(const struct sockaddr_un *address, struct failure *failure)
 int listener_open(const char *path, gid_t group, struct failure *failure)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	mode_t mask;
 	int r;
 

@@ -8,9 +8,9 @@
 #include "user/base/failure.h"
 
 /*
- * Listens on `path` with mode 0660 and `group` ((gid_t)-1: the caller's). The directory is made when
- * it is missing. A socket that nobody serves any more is replaced; -EADDRINUSE when somebody does.
- * Returns the descriptor or -errno.
+ * Listens on `path` with mode 0660 and `group` ((gid_t)-1: the caller's). The directory is made
+ * when it is missing. A socket that nobody serves any more is replaced; -EADDRINUSE when somebody
+ * does. Returns the descriptor or -errno.
  */
 int listener_open(const char *path, gid_t group, struct failure *failure);
 

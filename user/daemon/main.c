@@ -53,23 +53,23 @@ static const struct {
 	const char *name;
 	enum log_level level;
 } log_levels[] = {
-	{ "error", LOG_LEVEL_ERROR },
-	{ "warning", LOG_LEVEL_WARNING },
-	{ "info", LOG_LEVEL_INFO },
-	{ "debug", LOG_LEVEL_DEBUG },
+	{"error", LOG_LEVEL_ERROR},
+	{"warning", LOG_LEVEL_WARNING},
+	{"info", LOG_LEVEL_INFO},
+	{"debug", LOG_LEVEL_DEBUG},
 };
 
 static const struct argp_option option_table[] = {
-	{ "socket", 's', "PATH", 0, "Serve on PATH (default /run/faultd/faultd.sock)", 0 },
-	{ "group", 'g', "NAME", 0, "Give the socket to group NAME (default: root's)", 0 },
-	{ "policy", 'p', "PATH", 0, "Read the policy from PATH (default /etc/faultd/policy.yaml)",
-	  0 },
-	{ "user", 'u', "NAME", 0, "Run the api process as NAME (default faultd, else nobody)", 0 },
-	{ "cgroup-root", 'c', "PATH", 0,
-	  "What the whole host means: the cgroup directory PATH (default: the top of cgroup2)", 0 },
-	{ "foreground", 'f', NULL, 0, "Stay in the foreground: the only mode there is", 0 },
-	{ "log-level", 'l', "LEVEL", 0, "error, warning, info (default) or debug", 0 },
-	{ NULL, 0, NULL, 0, NULL, 0 },
+	{"socket", 's', "PATH", 0, "Serve on PATH (default /run/faultd/faultd.sock)", 0},
+	{"group", 'g', "NAME", 0, "Give the socket to group NAME (default: root's)", 0},
+	{"policy", 'p', "PATH", 0, "Read the policy from PATH (default /etc/faultd/policy.yaml)",
+	 0},
+	{"user", 'u', "NAME", 0, "Run the api process as NAME (default faultd, else nobody)", 0},
+	{"cgroup-root", 'c', "PATH", 0,
+	 "What the whole host means: the cgroup directory PATH (default: the top of cgroup2)", 0},
+	{"foreground", 'f', NULL, 0, "Stay in the foreground: the only mode there is", 0},
+	{"log-level", 'l', "LEVEL", 0, "error, warning, info (default) or debug", 0},
+	{NULL, 0, NULL, 0, NULL, 0},
 };
 
 static int parse_log_level(const char *text, enum log_level *ret_level)
@@ -278,11 +278,12 @@ static int split(const struct daemon *daemon, struct failure *failure)
 int main(int argc, char **argv)
 {
 	struct daemon daemon = {
-		.options = {
-			.socket = "/run/faultd/faultd.sock",
-			.policy = "/etc/faultd/policy.yaml",
-			.log_level = LOG_LEVEL_INFO,
-		},
+		.options =
+			{
+				.socket = "/run/faultd/faultd.sock",
+				.policy = "/etc/faultd/policy.yaml",
+				.log_level = LOG_LEVEL_INFO,
+			},
 		.listener = -1,
 	};
 	struct failure failure = {};

@@ -121,8 +121,9 @@ int policy_check_plan(const struct policy *policy, const struct plan *plan, stru
 
 		r = policy_check_effect(policy, rule->effect, failure);
 		if (!r && inside)
-			r = fail(failure, -EACCES, "fault '%s': its destination is protected by "
-						   "the policy (%s)",
+			r = fail(failure, -EACCES,
+				 "fault '%s': its destination is protected by "
+				 "the policy (%s)",
 				 rule->fault, inside);
 	}
 	return r;

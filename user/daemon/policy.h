@@ -51,8 +51,8 @@ int policy_check_effect(const struct policy *policy, enum fault_effect effect,
 int policy_check_scope(const struct policy *policy, bool whole_host, struct failure *failure);
 
 /*
- * Whether a destination of `match` lies wholly inside one of `protect`: such a rule could never act.
- * Returns the protection's text, or NULL.
+ * Whether a destination of `match` lies wholly inside one of `protect`: such a rule could never
+ * act. Returns the protection's text, or NULL.
  */
 const char *policy_find_protection(const struct plan_protect *protect, size_t count,
 				   const struct plan_match *match);

@@ -186,8 +186,7 @@ static int read_users(const struct yaml_node *node, struct policy *policy, struc
 	return read_ids(node, "user", find_user, &policy->users, &policy->users_count, failure);
 }
 
-static int read_groups(const struct yaml_node *node, struct policy *policy,
-		       struct failure *failure)
+static int read_groups(const struct yaml_node *node, struct policy *policy, struct failure *failure)
 {
 	policy->restricted = true;
 	return read_ids(node, "group", find_group, &policy->groups, &policy->groups_count, failure);
@@ -206,14 +205,10 @@ static const struct {
 	const char *key;
 	read_fn read;
 } keys[] = {
-	{ "version", read_version },
-	{ "longest duration", read_longest },
-	{ "longest lease", read_lease },
-	{ "allow whole host", read_whole_host },
-	{ "effects", read_effects },
-	{ "protect", read_protect },
-	{ "users", read_users },
-	{ "groups", read_groups },
+	{"version", read_version},     {"longest duration", read_longest},
+	{"longest lease", read_lease}, {"allow whole host", read_whole_host},
+	{"effects", read_effects},     {"protect", read_protect},
+	{"users", read_users},	       {"groups", read_groups},
 };
 
 static int read_key(const struct yaml_node *key, const struct yaml_node *value,

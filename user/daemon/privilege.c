@@ -53,17 +53,16 @@ static int keep_only(const cap_value_t *keep, int count, struct failure *failure
 
 int privilege_keep_engine(struct failure *failure)
 {
-	static const cap_value_t recent[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN };
-	static const cap_value_t old[] = { CAP_SYS_ADMIN, CAP_NET_ADMIN };
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	static const cap_value_t recent[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN};
+	static const cap_value_t old[] = {CAP_SYS_ADMIN, CAP_NET_ADMIN};
+	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	bool has_bpf = cap_max_bits() > CAP_BPF;
 	const cap_value_t *keep = has_bpf ? recent : old;
 	int count = has_bpf ? ARRAY_SIZE(recent) : ARRAY_SIZE(old), r;
 
-	/* Maps are charged against locked memory before Linux 5.11. */
-	if (setrlimit(RLIMIT_MEMLOCK, &unlimited))
-		return fail(failure, -errno, "raising the limit of locked memory: %s",
-			    strerror(errno));
+	/* Maps are charged against locked memory before Linux 5.11. Where this is not allowed and
+	 * yet needed, loading the programs says so. */
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
 	r = bound(keep, count, failure);
 	return r ? r : keep_only(keep, count, failure);
 }
@@ -73,10 +72,10 @@ static int limit(struct failure *failure)
 	static const struct {
 		int resource;
 		rlim_t most;
-	} limits[] = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 512 }, { RLIMIT_MEMLOCK, 0 } };
+	} limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NOFILE, 512}, {RLIMIT_MEMLOCK, 0}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		const struct rlimit value = { limits[i].most, limits[i].most };
+		const struct rlimit value = {limits[i].most, limits[i].most};
 
 		if (setrlimit(limits[i].resource, &value))
 			return fail(failure, -errno, "setting resource limits: %s",

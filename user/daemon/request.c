@@ -58,8 +58,7 @@ static int check_begin(const struct engine_request *request, struct failure *fai
 static int check_rule(const struct engine_request *request, struct failure *failure)
 {
 	const struct engine_rule *rule = &request->u.rule;
-	const uint16_t flags =
-		FAULT_RULE_BY_NAME | FAULT_RULE_BY_HTTP | FAULT_RULE_QUIC_BLOCK;
+	const uint16_t flags = FAULT_RULE_BY_NAME | FAULT_RULE_BY_HTTP | FAULT_RULE_QUIC_BLOCK;
 
 	if (rule->index >= FAULT_RULES_MAX)
 		return fail(failure, -ERANGE, "rule %u is not below %d", rule->index,
@@ -92,7 +91,7 @@ static int check_port(const struct engine_match *match, struct failure *failure)
 
 static int check_prefix(const struct engine_match *match, struct failure *failure)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	unsigned int first = match->ipv4 ? 96 : 0;
 
 	if (match->ipv4 > 1)
@@ -148,7 +147,7 @@ static int check_cgroup(const struct engine_match *match, struct failure *failur
 typedef int (*match_check_fn)(const struct engine_match *match, struct failure *failure);
 
 static const match_check_fn match_checks[] = {
-	[ENGINE_DIMENSION_PORT] = check_port,	 [ENGINE_DIMENSION_PREFIX] = check_prefix,
+	[ENGINE_DIMENSION_PORT] = check_port,	    [ENGINE_DIMENSION_PREFIX] = check_prefix,
 	[ENGINE_DIMENSION_NAME] = check_name_match, [ENGINE_DIMENSION_PATH] = check_path,
 	[ENGINE_DIMENSION_CGROUP] = check_cgroup,
 };
@@ -160,15 +159,16 @@ static int check_match_owner(const struct engine_match *match, struct failure *f
 		      match->dimension == ENGINE_DIMENSION_PREFIX;
 
 	if (match->rule == ENGINE_SCOPE)
-		return match->dimension == ENGINE_DIMENSION_CGROUP ?
-			       0 :
-			       fail(failure, -EINVAL, "a scope that is no cgroup");
+		return match->dimension == ENGINE_DIMENSION_CGROUP
+			       ? 0
+			       : fail(failure, -EINVAL, "a scope that is no cgroup");
 	if (match->rule & ENGINE_PROTECTION && !(match->rule & ENGINE_SCOPE)) {
 		if ((match->rule & ~ENGINE_PROTECTION) >= FAULT_PROTECTED_MAX)
 			return fail(failure, -ERANGE, "protection %u is not below %d",
 				    match->rule & ~ENGINE_PROTECTION, FAULT_PROTECTED_MAX);
-		return shared ? 0 :
-				fail(failure, -EINVAL, "a protection is made of prefixes and ports");
+		return shared ? 0
+			      : fail(failure, -EINVAL,
+				     "a protection is made of prefixes and ports");
 	}
 	if (match->rule >= FAULT_RULES_MAX)
 		return fail(failure, -ERANGE, "rule %u is not below %d", match->rule,
@@ -258,29 +258,29 @@ static const struct {
 	const char *name;
 	int (*check)(const struct engine_request *request, struct failure *failure);
 } request_kinds[] = {
-	[ENGINE_BEGIN] = { "begin", check_begin },
-	[ENGINE_RULE] = { "rule", check_rule },
-	[ENGINE_MATCH] = { "match", check_match },
-	[ENGINE_ANSWER] = { "answer", check_answer },
-	[ENGINE_SEED] = { "seed", check_seed },
-	[ENGINE_ARM] = { "arm", check_nothing },
-	[ENGINE_INJECT] = { "inject", check_window },
-	[ENGINE_LIFT] = { "lift", check_window },
-	[ENGINE_RENEW] = { "renew", check_nothing },
-	[ENGINE_DISARM] = { "disarm", check_nothing },
-	[ENGINE_STATUS] = { "status", check_nothing },
-	[ENGINE_RULE_STATUS] = { "rule status", check_rule_index },
-	[ENGINE_SERIES] = { "series", check_series },
-	[ENGINE_HALT] = { "halt", check_nothing },
-	[ENGINE_RELEASE] = { "release", check_nothing },
+	[ENGINE_BEGIN] = {"begin", check_begin},
+	[ENGINE_RULE] = {"rule", check_rule},
+	[ENGINE_MATCH] = {"match", check_match},
+	[ENGINE_ANSWER] = {"answer", check_answer},
+	[ENGINE_SEED] = {"seed", check_seed},
+	[ENGINE_ARM] = {"arm", check_nothing},
+	[ENGINE_INJECT] = {"inject", check_window},
+	[ENGINE_LIFT] = {"lift", check_window},
+	[ENGINE_RENEW] = {"renew", check_nothing},
+	[ENGINE_DISARM] = {"disarm", check_nothing},
+	[ENGINE_STATUS] = {"status", check_nothing},
+	[ENGINE_RULE_STATUS] = {"rule status", check_rule_index},
+	[ENGINE_SERIES] = {"series", check_series},
+	[ENGINE_HALT] = {"halt", check_nothing},
+	[ENGINE_RELEASE] = {"release", check_nothing},
 };
 _Static_assert(ARRAY_SIZE(request_kinds) == ENGINE_REQUEST_COUNT, "a request lacks its check");
 
 const char *request_name(unsigned int type)
 {
-	return type < ARRAY_SIZE(request_kinds) && request_kinds[type].name ?
-		       request_kinds[type].name :
-		       "?";
+	return type < ARRAY_SIZE(request_kinds) && request_kinds[type].name
+		       ? request_kinds[type].name
+		       : "?";
 }
 
 int request_check(const struct engine_request *request, size_t size, struct failure *failure)

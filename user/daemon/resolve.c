@@ -46,7 +46,7 @@ static void release(struct job *job)
 
 static void keep_address(struct resolved *item, const struct addrinfo *info)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	uint8_t address[16];
 
 	if (info->ai_family == AF_INET) {
@@ -69,7 +69,7 @@ static void keep_address(struct resolved *item, const struct addrinfo *info)
 /* Looks up into `item`, which only this thread touches until it is done. */
 static int look_up(struct resolved *item)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	int error = getaddrinfo(item->name, NULL, &hints, &list);
 

@@ -32,7 +32,8 @@ void run_add_event(struct run *run, const struct engine_event *event);
 /* Ends a run that never was armed. */
 void run_end(struct run *run);
 
-/* The stream of a run's events (http_stream_fn): history, then what comes, "\n" each idle second. */
+/* The stream of a run's events (http_stream_fn): history, then what comes, "\n" each idle second.
+ */
 struct run_stream;
 int run_stream_new(struct run *run, struct run_stream **ret_stream);
 ssize_t run_stream_read(void *stream, char *buffer, size_t size);

@@ -25,19 +25,39 @@ static const char *const allowed[] = {
 	"faccessat", "faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "getcwd",
 	"fcntl", "fcntl64", "dup", "ioctl", "pipe2", "eventfd2", "fstatfs", "statfs",
 	/* Sockets: the API's, and the resolver's. */
-	"accept", "accept4", "connect", "bind", "shutdown", "sendto", "sendmsg",
-	"sendmmsg", "recvfrom", "recvmsg", "recvmmsg", "recvmmsg_time64", "getsockname",
-	"getpeername", "getsockopt", "setsockopt", "poll", "ppoll", "ppoll_time64", "select",
-	"_newselect", "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
-};
+	"accept", "accept4", "connect", "bind", "shutdown", "sendto", "sendmsg", "sendmmsg",
+	"recvfrom", "recvmsg", "recvmmsg", "recvmmsg_time64", "getsockname", "getpeername",
+	"getsockopt", "setsockopt", "poll", "ppoll", "ppoll_time64", "select", "_newselect",
+	"pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait"};
 
 /* Nothing in this process has a use for these. */
 static const char *const deadly[] = {
-	"execve", "execveat", "ptrace", "bpf", "mount", "umount2", "pivot_root", "chroot", "setns",
-	"unshare", "init_module", "finit_module", "kexec_load", "process_vm_writev", "userfaultfd",
-	"perf_event_open", "keyctl", "add_key", "setuid", "setresuid", "reboot", "swapon",
-	"open_by_handle_at", "fork", "vfork",
-};
+	/* Files and namespaces, code, other processes, identity. */
+	"execve",
+	"execveat",
+	"ptrace",
+	"bpf",
+	"mount",
+	"umount2",
+	"pivot_root",
+	"chroot",
+	"setns",
+	"unshare",
+	"init_module",
+	"finit_module",
+	"kexec_load",
+	"process_vm_writev",
+	"userfaultfd",
+	"perf_event_open",
+	"keyctl",
+	"add_key",
+	"setuid",
+	"setresuid",
+	"reboot",
+	"swapon",
+	"open_by_handle_at",
+	"fork",
+	"vfork"};
 
 static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const names[],
 		     size_t count)
@@ -56,7 +76,7 @@ static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const 
 /* Calls that are allowed with some arguments only. */
 static int add_limited(scmp_filter_ctx filter)
 {
-	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++)

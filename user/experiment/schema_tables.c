@@ -284,7 +284,7 @@ static const struct schema_key step_keys[] = {
 			     .example = "30s",
 			     .help = "Step: nothing is changed. The first one is the baseline and "
 				     "lasts at least 3 periods of every workflow.",
-			     FIELD(struct step, for_ns)},
+			     NO_FIELD},
 	[STEP_KEY_INJECT] = {"inject", SCHEMA_LINES, .type_text = "fault or list of faults",
 			     .high = PLAN_FAULT_NAME_MAX, .example = "store",
 			     .help = "Step: the faults take effect; needs `for`.", NO_FIELD},

@@ -13,20 +13,20 @@
 #define ENGINE_PROTOCOL_VERSION 1
 
 enum engine_request_type {
-	ENGINE_BEGIN = 1,   /* start a plan; drops an unfinished one. u.begin */
-	ENGINE_RULE = 2,    /* u.rule, indices 0, 1, 2, ... in order */
-	ENGINE_MATCH = 3,   /* u.match: one entry of one dimension of one rule or protection */
-	ENGINE_ANSWER = 4,  /* u.answer */
-	ENGINE_SEED = 5,    /* u.seed: an address that a name resolved to before arming */
-	ENGINE_ARM = 6,	    /* load, fill the maps, attach: all or nothing */
-	ENGINE_INJECT = 7,  /* u.window: open the windows of the rules in a mask */
-	ENGINE_LIFT = 8,    /* u.window: close them now */
-	ENGINE_RENEW = 9,   /* extend the lease */
-	ENGINE_DISARM = 10, /* detach and forget */
-	ENGINE_STATUS = 11, /* u.status in the reply */
+	ENGINE_BEGIN = 1,	 /* start a plan; drops an unfinished one. u.begin */
+	ENGINE_RULE = 2,	 /* u.rule, indices 0, 1, 2, ... in order */
+	ENGINE_MATCH = 3,	 /* u.match: one entry of one dimension of one rule or protection */
+	ENGINE_ANSWER = 4,	 /* u.answer */
+	ENGINE_SEED = 5,	 /* u.seed: an address that a name resolved to before arming */
+	ENGINE_ARM = 6,		 /* load, fill the maps, attach: all or nothing */
+	ENGINE_INJECT = 7,	 /* u.window: open the windows of the rules in a mask */
+	ENGINE_LIFT = 8,	 /* u.window: close them now */
+	ENGINE_RENEW = 9,	 /* extend the lease */
+	ENGINE_DISARM = 10,	 /* detach and forget */
+	ENGINE_STATUS = 11,	 /* u.status in the reply */
 	ENGINE_RULE_STATUS = 12, /* u.rule: index; u.rule_status in the reply */
-	ENGINE_SERIES = 13, /* u.series: up to ENGINE_SERIES_MAX buckets from a cursor */
-	ENGINE_HALT = 14,   /* lift and disarm now, refuse BEGIN until ENGINE_RELEASE */
+	ENGINE_SERIES = 13,	 /* u.series: up to ENGINE_SERIES_MAX buckets from a cursor */
+	ENGINE_HALT = 14,	 /* lift and disarm now, refuse BEGIN until ENGINE_RELEASE */
 	ENGINE_RELEASE = 15,
 	ENGINE_REQUEST_COUNT = 16,
 };
@@ -36,7 +36,8 @@ enum engine_dimension {
 	ENGINE_DIMENSION_PREFIX = 2, /* address, length (bits), ipv4 */
 	ENGINE_DIMENSION_NAME = 3,   /* text: "a.example" or "*.example" */
 	ENGINE_DIMENSION_PATH = 4,   /* text */
-	ENGINE_DIMENSION_CGROUP = 5, /* text: path below the cgroup2 mount; rule ENGINE_SCOPE: attach */
+	ENGINE_DIMENSION_CGROUP =
+		5, /* text: path below the cgroup2 mount; rule ENGINE_SCOPE: attach */
 	ENGINE_DIMENSION_COUNT = 6,
 };
 
@@ -50,7 +51,7 @@ struct engine_begin {
 	__u64 lease_ns;
 	__u32 rules;
 	__u32 protections;
-	__u32 uid; /* of the controller, for the log */
+	__u32 uid;   /* of the controller, for the log */
 	__u32 flags; /* FAULT_CONTROL_SHADOW */
 	char title[128];
 };
@@ -89,7 +90,7 @@ struct engine_window {
 	__u64 rules;	   /* mask */
 	__u64 duration_ns; /* ENGINE_INJECT */
 	/* In the reply: */
-	__u64 starts_at, ends_at; /* ns; for ENGINE_LIFT both the moment of the lift */
+	__u64 starts_at, ends_at;	      /* ns; for ENGINE_LIFT both the moment of the lift */
 	__u64 existing_found, existing_reset; /* connections open at the inject; destroyed */
 };
 

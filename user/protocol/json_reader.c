@@ -24,7 +24,8 @@ int json_read_object(const json_t *value, const struct json_field *fields, size_
 
 	if (!json_is_object(value))
 		return fail(failure, -EINVAL, "must be an object");
-	json_object_foreach((json_t *)value, key, member) {
+	json_object_foreach((json_t *)value, key, member)
+	{
 		const struct json_field *field = find_field(fields, count, key);
 
 		if (!field)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading JSON objects of an untrusted peer against a table: which keys there are, how each value is
- * read and where it goes. Unknown keys are refused. Every message names the place.
+ * Reading JSON objects of an untrusted peer against a table: which keys there are, how each value
+ * is read and where it goes. Unknown keys are refused. Every message names the place.
  */
 #ifndef PROTOCOL_JSON_READER_H
 #define PROTOCOL_JSON_READER_H

@@ -23,7 +23,6 @@ static const char *const reason_names[] = {
 	[FAULT_REASON_TOO_LONG] = "too-long",
 	[FAULT_REASON_BODY_SWALLOWED] = "body-swallowed",
 	[FAULT_REASON_KERNEL_ERROR] = "kernel-error",
-	[FAULT_REASON_OUTRANKED] = "outranked",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FAULT_REASON_COUNT, "a reason lacks its name");
 

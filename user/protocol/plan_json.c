@@ -66,7 +66,8 @@ static int read_match_protocols(const json_t *value, void *target, struct failur
 
 	if (!json_is_array(value))
 		return fail(failure, -EINVAL, "must be a list");
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		const char *text = json_is_string(item) ? json_string_value(item) : "";
 
 		if (!strcmp(text, "tcp"))
@@ -96,7 +97,8 @@ static int read_match_methods(const json_t *value, void *target, struct failure 
 
 	if (!json_is_array(value))
 		return fail(failure, -EINVAL, "must be a list");
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		int method = method_by_name(json_is_string(item) ? json_string_value(item) : "");
 
 		if (method < 0)
@@ -107,14 +109,14 @@ static int read_match_methods(const json_t *value, void *target, struct failure 
 }
 
 static const struct json_field match_fields[] = {
-	{ "protocols", read_match_protocols, 0, false },
-	{ "ports", read_match_ports, 0, false },
-	{ "prefixes", read_match_prefixes, 0, false },
-	{ "names", read_strings, offsetof(struct plan_match, names), false },
-	{ "paths", read_strings, offsetof(struct plan_match, paths), false },
-	{ "methods", read_match_methods, 0, false },
-	{ "http", json_read_bool, offsetof(struct plan_match, http), false },
-	{ "cgroups", read_strings, offsetof(struct plan_match, cgroups), false },
+	{"protocols", read_match_protocols, 0, false},
+	{"ports", read_match_ports, 0, false},
+	{"prefixes", read_match_prefixes, 0, false},
+	{"names", read_strings, offsetof(struct plan_match, names), false},
+	{"paths", read_strings, offsetof(struct plan_match, paths), false},
+	{"methods", read_match_methods, 0, false},
+	{"http", json_read_bool, offsetof(struct plan_match, http), false},
+	{"cgroups", read_strings, offsetof(struct plan_match, cgroups), false},
 };
 
 static int read_match(const json_t *value, void *target, struct failure *failure)
@@ -134,10 +136,10 @@ static int read_body(const json_t *value, void *target, struct failure *failure)
 }
 
 static const struct json_field answer_fields[] = {
-	{ "status", json_read_u16, offsetof(struct plan_rule, status), true },
-	{ "reason", json_read_string, offsetof(struct plan_rule, reason), false },
-	{ "headers", json_read_string, offsetof(struct plan_rule, headers), false },
-	{ "body_base64", read_body, 0, false },
+	{"status", json_read_u16, offsetof(struct plan_rule, status), true},
+	{"reason", json_read_string, offsetof(struct plan_rule, reason), false},
+	{"headers", json_read_string, offsetof(struct plan_rule, headers), false},
+	{"body_base64", read_body, 0, false},
 };
 
 static int read_answer(const json_t *value, void *target, struct failure *failure)
@@ -177,15 +179,15 @@ static int read_existing(const json_t *value, void *target, struct failure *fail
 }
 
 static const struct json_field rule_fields[] = {
-	{ "fault", json_read_string, offsetof(struct plan_rule, fault), true },
-	{ "effect", read_effect, offsetof(struct plan_rule, effect), true },
-	{ "share_ppm", json_read_u32, offsetof(struct plan_rule, share), false },
-	{ "loss_ppm", json_read_u32, offsetof(struct plan_rule, loss), false },
-	{ "alert", json_read_u8, offsetof(struct plan_rule, alert), false },
-	{ "quic", read_quic, offsetof(struct plan_rule, quic_allow), false },
-	{ "existing", read_existing, offsetof(struct plan_rule, existing_reset), false },
-	{ "match", read_match, offsetof(struct plan_rule, match), true },
-	{ "answer", read_answer, 0, false },
+	{"fault", json_read_string, offsetof(struct plan_rule, fault), true},
+	{"effect", read_effect, offsetof(struct plan_rule, effect), true},
+	{"share_ppm", json_read_u32, offsetof(struct plan_rule, share), false},
+	{"loss_ppm", json_read_u32, offsetof(struct plan_rule, loss), false},
+	{"alert", json_read_u8, offsetof(struct plan_rule, alert), false},
+	{"quic", read_quic, offsetof(struct plan_rule, quic_allow), false},
+	{"existing", read_existing, offsetof(struct plan_rule, existing_reset), false},
+	{"match", read_match, offsetof(struct plan_rule, match), true},
+	{"answer", read_answer, 0, false},
 };
 
 static int read_rule(const json_t *value, void *target, struct failure *failure)
@@ -213,8 +215,8 @@ static int read_protect_prefix(const json_t *value, void *target, struct failure
 }
 
 static const struct json_field protect_fields[] = {
-	{ "prefix", read_protect_prefix, 0, true },
-	{ "ports", read_protect_ports, 0, false },
+	{"prefix", read_protect_prefix, 0, true},
+	{"ports", read_protect_ports, 0, false},
 };
 
 static int read_protect(const json_t *value, void *target, struct failure *failure)
@@ -225,8 +227,8 @@ static int read_protect(const json_t *value, void *target, struct failure *failu
 static int read_scope(const json_t *value, void *target, struct failure *failure)
 {
 	static const struct json_field fields[] = {
-		{ "cgroups", read_strings, offsetof(struct plan, cgroups), false },
-		{ "units", read_strings, offsetof(struct plan, units), false },
+		{"cgroups", read_strings, offsetof(struct plan, cgroups), false},
+		{"units", read_strings, offsetof(struct plan, units), false},
 	};
 
 	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
@@ -257,14 +259,14 @@ static int read_rules(const json_t *value, void *target, struct failure *failure
 }
 
 static const struct json_field plan_fields[] = {
-	{ "version", read_version, 0, true },
-	{ "title", json_read_string, offsetof(struct plan, title), true },
-	{ "seed", json_read_u64, offsetof(struct plan, seed), true },
-	{ "duration_ns", json_read_u64, offsetof(struct plan, duration_ns), true },
-	{ "lease_ns", json_read_u64, offsetof(struct plan, lease_ns), true },
-	{ "scope", read_scope, 0, false },
-	{ "protect", read_protects, 0, false },
-	{ "rules", read_rules, 0, true },
+	{"version", read_version, 0, true},
+	{"title", json_read_string, offsetof(struct plan, title), true},
+	{"seed", json_read_u64, offsetof(struct plan, seed), true},
+	{"duration_ns", json_read_u64, offsetof(struct plan, duration_ns), true},
+	{"lease_ns", json_read_u64, offsetof(struct plan, lease_ns), true},
+	{"scope", read_scope, 0, false},
+	{"protect", read_protects, 0, false},
+	{"rules", read_rules, 0, true},
 };
 
 int plan_from_json(const char *text, size_t length, struct plan *ret_plan, struct failure *failure)
@@ -274,7 +276,8 @@ int plan_from_json(const char *text, size_t length, struct plan *ret_plan, struc
 	int r;
 
 	if (length > PLAN_JSON_MAX)
-		return fail(failure, -EINVAL, "a plan of %zu bytes is over the limit of 1 MiB", length);
+		return fail(failure, -EINVAL, "a plan of %zu bytes is over the limit of 1 MiB",
+			    length);
 	r = json_read_text(text, length, &root, failure);
 	if (r)
 		return r;
