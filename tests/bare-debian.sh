@@ -26,7 +26,7 @@ package_source() {
 			/^URIs:/ { address = $2 }
 			/^Suites:/ { for (i = 2; i <= NF; i++) if ($i == suite) print address }' "$file"
 	done
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+	{ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true; } |
 		sed -E 's/\[[^]]*\]//' |
 		awk -v suite="$SUITE" '$1 == "deb" && $3 == suite { print $2 }'
 }
@@ -34,7 +34,7 @@ package_source() {
 make_tree() {
 	local address entry
 
-	address=$(package_source | head -n 1)
+	address=$(package_source | sed -n 1p)
 	[[ -n $address ]] || die "apt's configuration names no source of $SUITE"
 	mkdir -p "$tree"
 	debootstrap --variant=minbase "$SUITE" "$tree" "$address" >"$tree.log" 2>&1 ||

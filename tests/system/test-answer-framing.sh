@@ -47,18 +47,27 @@ send $(get /)
 responses 2
 END
 
-play "body of 300 KB in pieces after the answer" "$kernel
+play "body of 300 KB in pieces, the last with the next request" "$kernel
 $root
 $kernel" <<END
 send PUT /extension HTTP/1.1\\r\\n${host}Content-Length: 300000\\r\\n\\r\\n
-responses 1
 zeros 100000
+acked
 zeros 199999
-zeros 1
-send $(get /)
+quiet 0.05
+send \\x00$(get /)
 responses 2
 send $(get /extension)
 responses 3
+END
+
+play "body of 2 MB: answered at once, swallowed behind the answer" "$kernel
+$root" <<END
+send PUT /extension HTTP/1.1\\r\\n${host}Content-Length: 2000000\\r\\n\\r\\n
+responses 1
+zeros 2000000
+send $(get /)
+responses 2
 END
 
 play "passing body of 300 KB, then a match" "200 packages.blob.example 7

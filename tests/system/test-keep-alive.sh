@@ -14,13 +14,13 @@ base=http://packages.blob.example
 answer='"effect": "answer", "answer": {"status": 409, "reason": "Conflict",
 	"headers": "Content-Type: application/xml\r\nX-Served-By: kernel\r\n", "body_base64": "bm8="}'
 
-# write_list METHOD SIZE: matched and unmatched requests alternate.
+# write_list METHOD SIZE [PATH]: requests that match and requests for PATH alternate.
 write_list() {
 	local i
 
 	for ((i = 0; i < PAIRS; i++)); do
 		echo "$1 $base/extension.zip?$i $2"
-		echo "$1 $base/echo?$i $2"
+		echo "$1 $base${3:-/echo}?$i $2"
 	done >"$list"
 }
 
@@ -45,9 +45,9 @@ play() {
 arm "$(plan '{"fault": "artifacts", "match": {"protocols": ["tcp"], "ports": ["80"],
 	"paths": ["/extension"], "http": true}, '"$answer"'}')"
 inject artifacts 300
-write_list GET 0
+write_list GET 0 /
 for runtime in curl wget python node java; do
-	play "$runtime" GET 0 "200 packages.blob.example 2"
+	play "$runtime" GET 0 "200 packages.blob.example 22"
 done
 write_list POST 1000
 for runtime in curl python node java; do

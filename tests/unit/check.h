@@ -12,5 +12,13 @@
 
 /* cmocka's own name for fail_msg() hides fail() of user/base/failure.h. */
 #undef fail
+/* cmocka's own fail_msg() calls fail(). */
+#undef fail_msg
+#define fail_msg(...)                                                                              \
+	do {                                                                                       \
+		print_error(__VA_ARGS__);                                                          \
+		print_error("\n");                                                                 \
+		_fail(__FILE__, __LINE__);                                                         \
+	} while (0)
 
 #endif

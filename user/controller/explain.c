@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `faultctl plan` says to people. */
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/number.h"
+#include "user/controller/report.h"
+#include "user/controller/verb.h"
+#include "user/protocol/names.h"
+
+/* Which layer of the kernel carries an effect, and what a client sees of it. */
+static const struct {
+	const char *layer, *seen;
+} layers[] = {
+	[FAULT_EFFECT_NONE] = {"none", "nothing"},
+	[FAULT_EFFECT_REFUSE] = {"connect", "ECONNREFUSED at once"},
+	[FAULT_EFFECT_UNREACHABLE] = {"connect", "EHOSTUNREACH at once"},
+	[FAULT_EFFECT_DROP] = {"packet", "silence"},
+	[FAULT_EFFECT_LOSS] = {"packet", "lost packets"},
+	[FAULT_EFFECT_HANG] = {"message", "no answer on an open connection"},
+	[FAULT_EFFECT_ANSWER] = {"message", "an HTTP answer from the kernel"},
+	[FAULT_EFFECT_ALERT] = {"message", "a TLS alert"},
+};
+_Static_assert(ARRAY_SIZE(layers) == FAULT_EFFECT_COUNT, "an effect has no layer");
+
+static void print_strings(const char *label, const struct strings *strings, FILE *out)
+{
+	if (!strings->count)
+		return;
+	fprintf(out, " %s", label);
+	for (size_t i = 0; i < strings->count; i++)
+		fprintf(out, "%s%s", i ? ", " : " ", strings->items[i]);
+}
+
+static void print_ports(const struct port_range *ports, size_t count, FILE *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		fprintf(out, "%s%u", i ? "," : " port ", ports[i].first);
+		if (ports[i].last != ports[i].first)
+			fprintf(out, "-%u", ports[i].last);
+	}
+}
+
+static void print_match(const struct plan_match *match, FILE *out)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	fprintf(out, "%s", match->tcp && match->udp ? "tcp and udp" : match->tcp ? "tcp" : "udp");
+	for (size_t i = 0; i < match->names.count; i++)
+		fprintf(out, "%s%s", i ? ", " : " to ", match->names.items[i]);
+	for (size_t i = 0; i < match->prefixes_count; i++) {
+		address_format_prefix(&match->prefixes[i], text);
+		fprintf(out, "%s%s", i || match->names.count ? ", " : " to ", text);
+	}
+	print_ports(match->ports, match->ports_count, out);
+	print_strings("path", &match->paths, out);
+	for (unsigned int i = 0, any = 0; i < FAULT_METHOD_COUNT; i++)
+		if (match->methods & (1U << i))
+			fprintf(out, "%s%s", any++ ? "," : " method ", fault_method_name(i));
+	print_strings("cgroup", &match->cgroups, out);
+	if (match->http && !match->paths.count && !match->methods)
+		fprintf(out, " (HTTP requests only)");
+}
+
+static void print_effect(const struct plan_rule *rule, FILE *out)
+{
+	fprintf(out, "%s", plan_effect_name(rule->effect));
+	if (rule->effect == FAULT_EFFECT_LOSS)
+		fprintf(out, " of %.4g%%", rule->loss / 10000.0);
+	if (rule->effect == FAULT_EFFECT_ANSWER)
+		fprintf(out, " %u %s, body of %zu bytes", rule->status,
+			rule->reason ? rule->reason : "", rule->body_length);
+	if (rule->effect == FAULT_EFFECT_ALERT)
+		fprintf(out, " %s", plan_alert_name(rule->alert));
+	if (rule->share != FAULT_SHARE_ALWAYS)
+		fprintf(out, ", %.4g%% of them", rule->share / 10000.0);
+	fprintf(out, "; %s layer: the client sees %s", layers[rule->effect].layer,
+		layers[rule->effect].seen);
+	if (rule->existing_reset)
+		fprintf(out, "; open connections are reset at the inject");
+}
+
+static void print_fault(const struct fault *fault, FILE *out)
+{
+	fprintf(out, "  %s", fault->name);
+	print_strings("(presets", &fault->presets, out);
+	fprintf(out, "%s\n", fault->presets.count ? ")" : "");
+	if (fault->rules_count) {
+		fprintf(out, "    ");
+		print_effect(&fault->rules[0], out);
+		fputc('\n', out);
+	}
+	for (size_t i = 0; i < fault->rules_count; i++) {
+		fprintf(out, "    %s ", i ? "or   " : "match");
+		print_match(&fault->rules[i].match, out);
+		fputc('\n', out);
+	}
+	for (size_t i = 0; i < fault->notes.count; i++)
+		fprintf(out, "    note: %s\n", fault->notes.items[i]);
+}
+
+static void print_scope(const struct experiment *experiment, FILE *out)
+{
+	fprintf(out, "scope: ");
+	if (!experiment->scope_cgroups.count && !experiment->scope_units.count)
+		fprintf(out, "the whole host, as far as the daemon's policy allows");
+	print_strings("cgroups", &experiment->scope_cgroups, out);
+	print_strings("units", &experiment->scope_units, out);
+	fprintf(out, "\nprotected:");
+	for (size_t i = 0; i < experiment->protect_count; i++)
+		fprintf(out, "%s %s", i ? "," : "", experiment->protect[i].text);
+	fprintf(out, "%s; and what the daemon's policy protects\n",
+		experiment->protect_count ? "" : " nothing by the experiment");
+}
+
+/* Offsets from the start of the run, and the clock times if it started now. */
+static void print_timeline(const struct experiment *experiment, FILE *out)
+{
+	static const char *const words[] = {
+		[STEP_STEADY] = "steady", [STEP_INJECT] = "inject",   [STEP_LIFT] = "lift",
+		[STEP_WAIT] = "wait",	  [STEP_RECOVER] = "recover",
+	};
+	uint64_t offset = 0, now = clock_realtime_ns();
+
+	for (size_t i = 0; i < experiment->timeline_count; i++) {
+		const struct step *step = &experiment->timeline[i];
+		char date[CLOCK_RFC3339_SIZE], time[REPORT_TIME_SIZE];
+		char length[NUMBER_DURATION_SIZE];
+
+		report_time(offset, time);
+		clock_format_rfc3339(now + offset, date);
+		number_format_duration(step->for_ns, length);
+		fprintf(out, "  %-7s %.8s  %s", offset ? time : "0", date + 11, words[step->kind]);
+		for (size_t j = 0; j < step->faults_count; j++)
+			fprintf(out, "%s %s", j ? "," : "",
+				experiment->faults[step->faults[j]].name);
+		if (step->kind != STEP_LIFT)
+			fprintf(out, "%s %s", step->kind == STEP_RECOVER ? " for at most" : " for",
+				length);
+		if (step->kind == STEP_INJECT && step->wait_ns != step->for_ns) {
+			number_format_duration(step->wait_ns, length);
+			fprintf(out, ", going on after %s", length);
+		}
+		fputc('\n', out);
+		if (step->kind == STEP_INJECT)
+			offset += step->wait_ns;
+		else if (step->kind != STEP_LIFT)
+			offset += step->for_ns;
+	}
+}
+
+static void print_budget(const struct workflow_budget *budget, FILE *out)
+{
+	const struct {
+		bool has;
+		const char *name;
+		uint64_t ns;
+	} times[] = {
+		{budget->has_detect, "detect", budget->detect_ns},
+		{budget->has_recover, "recover", budget->recover_ns},
+		{budget->has_outage, "outage", budget->outage_ns},
+	};
+	const char *between = "    budget: ";
+	char text[NUMBER_DURATION_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		if (!times[i].has)
+			continue;
+		number_format_duration(times[i].ns, text);
+		fprintf(out, "%s%s %s", between, times[i].name, text);
+		between = ", ";
+	}
+	if (budget->has_amplification) {
+		fprintf(out, "%samplification %.4g", between, budget->amplification);
+		between = ", ";
+	}
+	if (budget->has_availability) {
+		fprintf(out, "%savailability %.4g%%", between, budget->availability / 10000.0);
+		between = ", ";
+	}
+	fprintf(out, "%s\n", strcmp(between, ", ") == 0 ? "" : "    no budget");
+}
+
+static void print_workflow(const struct workflow *workflow, FILE *out)
+{
+	char every[NUMBER_DURATION_SIZE], timeout[NUMBER_DURATION_SIZE];
+
+	number_format_duration(workflow->every_ns, every);
+	number_format_duration(workflow->timeout_ns, timeout);
+	fprintf(out, "  %s: ", workflow->name);
+	if (workflow->http.url)
+		fprintf(out, "%s %s, %s connections", workflow->http.method, workflow->http.url,
+			workflow->http.warm ? "kept" : "fresh");
+	for (size_t i = 0; i < workflow->run.count; i++)
+		fprintf(out, "%s%s", i ? " " : "", workflow->run.items[i]);
+	fprintf(out, "\n    every %s, %u %s of at most %s each\n", every, workflow->retry.attempts,
+		workflow->retry.attempts == 1 ? "try" : "tries", timeout);
+	print_budget(&workflow->budget, out);
+}
+
+static void print_warnings(const struct experiment *experiment, FILE *out)
+{
+	for (size_t i = 0; i < experiment->workflows_count; i++) {
+		const struct workflow *workflow = &experiment->workflows[i];
+		uint64_t longest = workflow->timeout_ns * workflow->retry.attempts;
+
+		if (workflow->http.warm)
+			fprintf(out,
+				"warning: %s keeps its connection: a fault of new connections only "
+				"does not meet it\n",
+				workflow->name);
+		if (longest / workflow->every_ns >= 256)
+			fprintf(out,
+				"warning: %s may have more than 256 units under way when every try "
+				"times out; those beyond count as failed\n",
+				workflow->name);
+		if (workflow->budget.has_recover &&
+		    workflow->budget.recover_ns < 2 * workflow->every_ns)
+			fprintf(out,
+				"warning: %s: a recover budget below two periods is likely to be "
+				"inconclusive\n",
+				workflow->name);
+	}
+}
+
+int explain_experiment(const struct experiment *experiment, const struct plan *plan, FILE *out)
+{
+	char length[NUMBER_DURATION_SIZE], lease[NUMBER_DURATION_SIZE];
+
+	number_format_duration(experiment_duration_ns(experiment), length);
+	number_format_duration(experiment->lease_ns, lease);
+	fprintf(out, "%s\n", experiment->title);
+	fprintf(out, "at most %s; faults outlive a lost controller by at most %s\n\n", length,
+		lease);
+	print_scope(experiment, out);
+	fprintf(out, "\nfaults (%zu rules of %d):\n", plan->rules_count, FAULT_RULES_MAX);
+	for (size_t i = 0; i < experiment->faults_count; i++)
+		print_fault(&experiment->faults[i], out);
+	fprintf(out, "\ntimeline, if it began now (UTC):\n");
+	print_timeline(experiment, out);
+	fprintf(out, "\nworkflows:\n");
+	for (size_t i = 0; i < experiment->workflows_count; i++)
+		print_workflow(&experiment->workflows[i], out);
+	for (size_t i = 0; i < experiment->aborts_count; i++) {
+		const struct abort_rule *rule = &experiment->aborts[i];
+
+		number_format_duration(rule->for_ns, length);
+		fprintf(out, "abort: when %s succeeds in less than %.4g%% over %s\n",
+			experiment->workflows[rule->workflow].name,
+			rule->availability_below / 10000.0, length);
+	}
+	print_warnings(experiment, out);
+	return 0;
+}

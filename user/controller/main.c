@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/base/number.h"
+#include "user/controller/client.h"
+#include "user/controller/verb.h"
+
+/* What an option of the command line is called; the key is also what struct verb lists. */
+enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
+enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p' };
+
+static const struct argp_option all_options[] = {
+	{"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (" CLIENT_SOCKET_DEFAULT ")", 0},
+	{"output", KEY_OUTPUT, "DIR", 0,
+	 "Directory of the journal (below $XDG_STATE_HOME/faultctl/runs)", 0},
+	{"format", KEY_FORMAT, "FORMAT", 0, "table or json", 0},
+	{"seed", KEY_SEED, "N", 0, "Seed of the schedule and of shares (random)", 0},
+	{"quiet", KEY_QUIET, NULL, 0, "No progress on stderr", 0},
+	{"as-root", KEY_AS_ROOT, NULL, 0, "Run commands as root, also under sudo", 0},
+	{"presets", KEY_PRESETS, "DIR", 0, "Directory of the presets", 0},
+};
+
+struct invocation {
+	const struct verb *verb;
+	struct arguments arguments;
+};
+
+static error_t parse_format(struct argp_state *state, const char *text,
+			    enum report_format *ret_format)
+{
+	if (strcmp(text, "table") == 0)
+		*ret_format = REPORT_TABLE;
+	else if (strcmp(text, "json") == 0)
+		*ret_format = REPORT_JSON;
+	else
+		argp_error(state, "no such format: %s; table and json are", text);
+	return 0;
+}
+
+static error_t parse_seed(struct argp_state *state, const char *text, struct arguments *arguments)
+{
+	if (number_parse_u64(text, 0, INT64_MAX, &arguments->seed) < 0)
+		argp_error(state, "a seed is a whole number below 2^63, not %s", text);
+	arguments->has_seed = true;
+	return 0;
+}
+
+static error_t parse_end(struct argp_state *state, const struct invocation *invocation)
+{
+	const struct verb *verb = invocation->verb;
+
+	if (invocation->arguments.operands_count < verb->operands_min)
+		argp_error(state, "%s is missing", verb->operands);
+	if (invocation->arguments.operands_count > verb->operands_max)
+		argp_error(state, "too many arguments");
+	return 0;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+	struct invocation *invocation = state->input;
+	struct arguments *arguments = &invocation->arguments;
+
+	switch (key) {
+	case KEY_SOCKET:
+		arguments->socket_path = text;
+		return 0;
+	case KEY_OUTPUT:
+		arguments->output = text;
+		return 0;
+	case KEY_PRESETS:
+		arguments->presets = text;
+		return 0;
+	case KEY_FORMAT:
+		return parse_format(state, text, &arguments->format);
+	case KEY_SEED:
+		return parse_seed(state, text, arguments);
+	case KEY_QUIET:
+		arguments->quiet = true;
+		return 0;
+	case KEY_AS_ROOT:
+		arguments->as_root = true;
+		return 0;
+	case ARGP_KEY_ARGS:
+		arguments->operands = state->argv + state->next;
+		arguments->operands_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_END:
+		return parse_end(state, invocation);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+	struct argp_option options[ARRAY_SIZE(all_options) + 1] = {0};
+	struct invocation invocation = {
+		.verb = verb,
+		.arguments.socket_path = CLIENT_SOCKET_DEFAULT,
+	};
+	struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = verb->operands,
+	};
+	_cleanup_free_ char *name = NULL, *text = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++)
+		if (strchr(verb->options, all_options[i].key))
+			options[count++] = all_options[i];
+	if (asprintf(&name, "faultctl %s", verb->name) < 0 ||
+	    asprintf(&text, "%s.\v%s", verb->help, verb->more ? verb->more : "") < 0)
+		return EXIT_FAILURE;
+	argp.doc = text;
+	argv[0] = name;
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &invocation);
+	return verb->run(&invocation.arguments);
+}
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "Usage: faultctl VERB [OPTION...] [ARGUMENT...]\n\n");
+	for (size_t i = 0; i < verbs_count; i++) {
+		char usage[64];
+
+		snprintf(usage, sizeof(usage), "%s %s", verbs[i].name, verbs[i].operands);
+		fprintf(out, "  %-22s %s\n", usage, verbs[i].help);
+	}
+	fprintf(out,
+		"\n'faultctl VERB --help' says more. Exit codes: 0 passed, 1 failed, 2 usage or "
+		"invalid\nfile, 3 daemon unreachable, 4 denied or busy, 5 inconclusive, "
+		"6 aborted,\n130 interrupted.\n");
+}
+
+int main(int argc, char **argv)
+{
+	log_setup("faultctl", LOG_LEVEL_INFO);
+	if (argc < 2) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("faultctl " FAULTD_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < verbs_count; i++)
+		if (strcmp(verbs[i].name, argv[1]) == 0)
+			return run_verb(&verbs[i], argc - 1, argv + 1);
+	fprintf(stderr, "faultctl: no such verb: %s; 'faultctl --help' lists them\n", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run records: the same structs while it goes on and when its journal is read again.
+ * Instants are nanoseconds of CLOCK_BOOTTIME; 0 means that it did not happen.
+ */
+#ifndef CONTROLLER_RECORDS_H
+#define CONTROLLER_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/experiment/experiment.h"
+
+/* How an attempt ended. The names that journals carry stand in records.c. */
+enum attempt_class {
+	CLASS_OK = 0,
+	CLASS_HTTP_STATUS, /* an expected range was missed by a status below 400 */
+	CLASS_HTTP_4XX,
+	CLASS_HTTP_5XX,
+	CLASS_REFUSED,	   /* ECONNREFUSED */
+	CLASS_UNREACHABLE, /* EHOSTUNREACH, ENETUNREACH */
+	CLASS_DENIED,	   /* EACCES, EPERM from connect */
+	CLASS_RESET,	   /* ECONNRESET, ECONNABORTED, EPIPE */
+	CLASS_CLOSED,	   /* the peer closed before the answer was whole */
+	CLASS_TIMEOUT,
+	CLASS_TLS,
+	CLASS_DNS,
+	CLASS_PROTOCOL,	   /* what came was not HTTP, or another failure of the transfer */
+	CLASS_EXIT_CODE,   /* the command ended with a code other than 0 */
+	CLASS_KILLED,	   /* the command died of a signal that was not ours */
+	CLASS_NOT_STARTED, /* the command could not be executed, or memory ran out */
+	CLASS_OVERRUN,	   /* too many units in flight: abandoned without an attempt */
+	CLASS_CUT,	   /* the run ended before the unit did; no outcome */
+	CLASS_COUNT,
+};
+/* "ok", "http_4xx", ...; NULL: no such class. */
+const char *attempt_class_name(unsigned int attempt_class);
+/* 0 or -ENOENT. */
+int attempt_class_by_name(const char *name, enum attempt_class *ret_class);
+
+/* One try of a unit. */
+struct attempt {
+	uint32_t workflow;
+	uint32_t number; /* 1 is the first */
+	uint64_t unit;
+	uint64_t intended_at; /* of the unit */
+	uint64_t started_at, ended_at;
+	uint64_t connect_ns; /* until the TCP connection stood; 0: unknown or reused */
+	uint64_t bytes;	     /* of the body, or of a command's output */
+	enum attempt_class class;
+	int status;  /* HTTP status or exit code; 0: none */
+	int error;   /* errno of the connection, or the signal; 0: none */
+	int library; /* curl's code; 0: none */
+};
+
+/* One piece of work. Abandoned units have attempts = 0 and class CLASS_OVERRUN. */
+struct unit {
+	uint32_t workflow;
+	uint32_t attempts;
+	uint64_t number;
+	uint64_t intended_at;
+	uint64_t started_at;	  /* of the first attempt */
+	uint64_t last_started_at; /* of the attempt that decided */
+	uint64_t ended_at;
+	enum attempt_class class; /* of the attempt that decided */
+};
+
+/* Why a window ended. */
+enum lift_cause {
+	LIFT_NONE = 0, /* not known: the journal stops before */
+	LIFT_PLANNED,  /* the window's own end */
+	LIFT_LIFTED,   /* a lift request of the timeline, of a person, or at the end */
+	LIFT_HALTED,
+	LIFT_ABORTED, /* an abort rule */
+	LIFT_LEASE,
+	LIFT_DEADLINE,
+	LIFT_DISARMED,
+	LIFT_CRASH, /* the daemon was lost; the end is an interval */
+	LIFT_COUNT,
+};
+const char *lift_cause_name(unsigned int cause);
+int lift_cause_by_name(const char *name, enum lift_cause *ret_cause);
+
+/* One injection of one fault. */
+struct window {
+	uint32_t fault; /* index into history.faults */
+	uint64_t starts_at;
+	uint64_t planned_end;
+	uint64_t ended_first, ended_last; /* the end lies in [first, last]; 0: still open */
+	enum lift_cause cause;
+	uint64_t first_hit_at;
+	uint64_t existing_found, existing_reset;
+};
+
+/* Why the run ended. */
+enum run_end {
+	END_NONE = 0, /* the journal has no end record: it was cut */
+	END_COMPLETED,
+	END_UNSTEADY,
+	END_ABORTED,
+	END_HALTED,
+	END_DAEMON_LOST,
+	END_SIGNAL,
+	END_REFUSED, /* the daemon did not take the plan, or an inject */
+	END_COUNT,
+};
+const char *run_end_name(unsigned int end);
+int run_end_by_name(const char *name, enum run_end *ret_end);
+
+/* What the analysis needs to know of a workflow. */
+struct terms {
+	char *name;
+	uint64_t every_ns, timeout_ns;
+	uint32_t detect_failures;
+	uint32_t stable_successes;
+	uint64_t stable_span_ns;
+	struct workflow_budget budget;
+};
+
+/* One bucket of the kernel's series, of one rule. */
+struct bucket {
+	uint64_t at; /* start of the bucket */
+	uint32_t rule;
+	uint64_t connects, requests, hits, passes;
+};
+
+/* Everything that the analysis sees. Owned by the struct; ends with history_free. */
+struct history {
+	struct strings faults;
+	struct terms *workflows;
+	size_t workflows_count;
+	struct unit *units; /* in the order of their end */
+	size_t units_count, units_size;
+	struct attempt *attempts; /* in the order of their end */
+	size_t attempts_count, attempts_size;
+	struct window *windows; /* in the order of their start */
+	size_t windows_count, windows_size;
+	struct bucket *buckets;
+	size_t buckets_count, buckets_size;
+	uint64_t bucket_ns;  /* width of a bucket */
+	uint64_t started_at; /* the schedule's origin; 0: it never began */
+	uint64_t ended_at;   /* last instant of the run */
+	enum run_end end;
+	char *end_text; /* one line for people; may be NULL */
+	bool aborting;	/* an abort rule has struck: lifts from here on are its doing */
+	/* First hits that arrived before the reply to their inject. */
+	struct hit {
+		uint32_t fault;
+		uint64_t at;
+	} early_hits[FAULT_RULES_MAX];
+	size_t early_hits_count;
+};
+
+/* Each appends a copy. 0 or -ENOMEM. */
+int history_add_unit(struct history *history, const struct unit *unit);
+int history_add_attempt(struct history *history, const struct attempt *attempt);
+int history_add_window(struct history *history, const struct window *window);
+int history_add_bucket(struct history *history, const struct bucket *bucket);
+
+/* Closes the open windows of `fault` (UINT32_MAX: of every fault); the end lies in [first, last],
+ * and never after a window's planned end, in which case the cause stays planned. */
+void history_close(struct history *history, uint32_t fault, uint64_t first, uint64_t last,
+		   enum lift_cause cause);
+/* Notes a first hit of `fault` in the window that it fell into, now or when that is added. */
+void history_hit(struct history *history, uint32_t fault, uint64_t at);
+/* Index of a fault or a workflow by name, or -ENOENT. */
+int history_fault(const struct history *history, const char *name);
+int history_workflow(const struct history *history, const char *name);
+void history_free(struct history *history);
+
+#endif

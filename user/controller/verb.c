@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "user/controller/verb.h"
+
+#include "user/base/cleanup.h"
+
+const struct verb verbs[] = {
+	{"validate", verb_validate, "FILE...", 1, SIZE_MAX, "p",
+	 "Check experiment files; needs no daemon and no privilege", NULL},
+	{"plan", verb_plan, "FILE", 1, 1, "onp", "Say what a run would do, without a daemon",
+	 "-o json prints the plan that the daemon "
+	 "would be sent."},
+	{"run", verb_run, "FILE", 1, 1, "sdonqrp", "Run an experiment and report its verdict",
+	 "Commands of workflows run as the invoking user, also when faultctl itself was started "
+	 "through sudo; --as-root leaves them to root. The first SIGINT lifts the faults and "
+	 "reports; a second one ends at once."},
+	{"report", verb_report, "JOURNAL", 1, 1, "o",
+	 "Report a run again, from its journal or its directory", NULL},
+	{"status", verb_status, "", 0, 0, "so", "Say what is armed on this host", NULL},
+	{"lift", verb_lift, "[FAULT...]", 0, SIZE_MAX, "s",
+	 "Lift faults of the run on this host, or all", NULL},
+	{"halt", verb_halt, "", 0, 0, "s", "Lift everything at once and refuse new runs", NULL},
+	{"release", verb_release, "", 0, 0, "s", "End a halt", NULL},
+	{"presets", verb_presets, "[NAME]", 0, 1, "op", "List the presets, or show one", NULL},
+	{"doctor", verb_doctor, "", 0, 0, "so",
+	 "Say what this host can do, and what is missing for the rest", NULL},
+};
+const size_t verbs_count = ARRAY_SIZE(verbs);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verbs of faultctl: one table, from which dispatch and --help come. A verb prints its data on
+ * stdout, says what went wrong in one line on stderr and returns the exit code.
+ */
+#ifndef CONTROLLER_VERB_H
+#define CONTROLLER_VERB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/controller/report.h"
+
+/* Exit codes that no verdict stands for. */
+enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_DENIED = 4 };
+
+/* What the command line said; an option that the verb does not take keeps its default. */
+struct arguments {
+	const char *socket_path;
+	const char *output;  /* directory; NULL: the default */
+	const char *presets; /* directory; NULL: found */
+	enum report_format format;
+	bool has_seed;
+	uint64_t seed;
+	bool quiet, as_root;
+	char **operands;
+	size_t operands_count;
+};
+
+struct verb {
+	const char *name;
+	int (*run)(const struct arguments *arguments);
+	const char *operands; /* for the usage line */
+	size_t operands_min, operands_max;
+	const char *options; /* the keys of those that it takes */
+	const char *help;    /* one line */
+	const char *more;    /* paragraphs; may be NULL */
+};
+
+extern const struct verb verbs[];
+extern const size_t verbs_count;
+
+int verb_validate(const struct arguments *arguments);
+int verb_plan(const struct arguments *arguments);
+int verb_run(const struct arguments *arguments);
+int verb_report(const struct arguments *arguments);
+int verb_status(const struct arguments *arguments);
+int verb_lift(const struct arguments *arguments);
+int verb_halt(const struct arguments *arguments);
+int verb_release(const struct arguments *arguments);
+int verb_presets(const struct arguments *arguments);
+int verb_doctor(const struct arguments *arguments);
+
+/* Reads an experiment for a verb, prints its diagnostics on stderr. 0 or the exit code. */
+int verb_load(const struct arguments *arguments, const char *path,
+	      struct experiment *ret_experiment);
+/* The seed of the command line, or a fresh one. */
+uint64_t verb_seed(const struct arguments *arguments);
+
+/* Prints what would be done, for `plan`. 0 or -errno. */
+int explain_experiment(const struct experiment *experiment, const struct plan *plan, FILE *out);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/controller/record_json.h"
+#include "user/controller/verb.h"
+
+static json_t *strings_to_json(const struct strings *strings)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < strings->count; i++)
+		json_array_append_new(array, json_string(strings->items[i]));
+	return array;
+}
+
+static json_t *match_to_json(const struct plan_match *match)
+{
+	json_t *object = json_object(), *prefixes = json_array(), *ports = json_array();
+	char text[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < match->prefixes_count; i++) {
+		address_format_prefix(&match->prefixes[i], text);
+		json_array_append_new(prefixes, json_string(text));
+	}
+	for (size_t i = 0; i < match->ports_count; i++) {
+		snprintf(text, sizeof(text), "%u-%u", match->ports[i].first, match->ports[i].last);
+		if (match->ports[i].first == match->ports[i].last)
+			snprintf(text, sizeof(text), "%u", match->ports[i].first);
+		json_array_append_new(ports, json_string(text));
+	}
+	json_object_set_new(object, "names", strings_to_json(&match->names));
+	json_object_set_new(object, "prefixes", prefixes);
+	json_object_set_new(object, "ports", ports);
+	json_object_set_new(object, "paths", strings_to_json(&match->paths));
+	return object;
+}
+
+static json_t *preset_to_json(const struct preset *preset)
+{
+	json_t *object = json_object(), *endpoints = json_array();
+
+	json_object_set_new(object, "name", json_string(preset->name));
+	json_object_set_new(object, "class", json_string(preset->class));
+	json_object_set_new(object, "description",
+			    json_string(preset->description ? preset->description : ""));
+	json_object_set_new(object, "notes", strings_to_json(&preset->notes));
+	for (size_t i = 0; i < preset->endpoints_count; i++)
+		json_array_append_new(endpoints, match_to_json(&preset->endpoints[i]));
+	json_object_set_new(object, "endpoints", endpoints);
+	return object;
+}
+
+/* "names a, b; ports 443": what is there of an endpoint. */
+static void print_endpoint(const json_t *endpoint)
+{
+	const char *key, *between = "  ";
+	json_t *values, *value;
+	size_t i;
+
+	json_object_foreach((json_t *)endpoint, key, values)
+	{
+		if (!json_array_size(values))
+			continue;
+		printf("%s%s", between, key);
+		json_array_foreach(values, i, value)
+			printf("%s%s", i ? ", " : " ", json_string_value(value));
+		between = "; ";
+	}
+	putchar('\n');
+}
+
+static void print_preset(const struct preset *preset, const json_t *object)
+{
+	const json_t *endpoints = json_object_get(object, "endpoints"), *endpoint;
+	size_t i;
+
+	printf("%s (%s)\n", preset->name, preset->class);
+	if (preset->description)
+		printf("%s\n", preset->description);
+	json_array_foreach(endpoints, i, endpoint) print_endpoint(endpoint);
+	for (i = 0; i < preset->notes.count; i++)
+		printf("note: %s\n", preset->notes.items[i]);
+}
+
+static int show(const struct arguments *arguments, const char *directory, const char *name)
+{
+	_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+	struct preset preset = {0};
+	json_t *object;
+
+	if (!diagnostics)
+		return EXIT_FAILURE;
+	if (preset_load(directory, name, true, &preset, diagnostics) < 0) {
+		diagnostics_print(diagnostics, name, stderr);
+		return EXIT_USAGE;
+	}
+	object = preset_to_json(&preset);
+	if (arguments->format == REPORT_JSON) {
+		json_dumpf(object, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		print_preset(&preset, object);
+	}
+	json_decref(object);
+	preset_free(&preset);
+	return 0;
+}
+
+/* Names with class and description. What a machine's configuration adds is not looked up here. */
+static int list(const struct arguments *arguments, const char *directory)
+{
+	struct strings names = {0};
+	json_t *array = json_array();
+
+	if (preset_list(directory, &names) < 0) {
+		log_error("%s: cannot list the presets", directory);
+		json_decref(array);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+		struct preset preset = {0};
+
+		if (!diagnostics ||
+		    preset_load(directory, names.items[i], false, &preset, diagnostics) < 0) {
+			log_error("%s: not a valid preset", names.items[i]);
+			continue;
+		}
+		if (arguments->format == REPORT_JSON)
+			json_array_append_new(array, preset_to_json(&preset));
+		else
+			printf("%-22s %-9s %s\n", preset.name, preset.class,
+			       preset.description ? preset.description : "");
+		preset_free(&preset);
+	}
+	if (arguments->format == REPORT_JSON) {
+		json_dumpf(array, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(array);
+	strings_free(&names);
+	return 0;
+}
+
+int verb_presets(const struct arguments *arguments)
+{
+	char found[PATH_MAX];
+	const char *directory = arguments->presets;
+
+	if (!directory) {
+		if (experiment_presets_directory(found, sizeof(found)) < 0) {
+			log_error("no directory of presets; --presets DIR or FAULTD_PRESETS names "
+				  "one");
+			return EXIT_USAGE;
+		}
+		directory = found;
+	}
+	if (arguments->operands_count)
+		return show(arguments, directory, arguments->operands[0]);
+	return list(arguments, directory);
+}

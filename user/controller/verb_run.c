@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs that work on files: validate, plan, run, report, presets. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/base/number.h"
+#include "user/controller/run.h"
+#include "user/controller/verb.h"
+#include "user/protocol/plan_json.h"
+
+uint64_t verb_seed(const struct arguments *arguments)
+{
+	uint64_t seed = 0;
+
+	if (arguments->has_seed)
+		return arguments->seed;
+	/* Without entropy a seed of 0 is as good as any: it is recorded. 53 bits survive readers
+	 * of JSON that keep numbers in doubles. */
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return 0;
+	return seed >> 11;
+}
+
+static int load(const struct arguments *arguments, const char *path, bool resolve,
+		struct experiment *ret_experiment)
+{
+	struct experiment_options options = {
+		.presets_directory = arguments->presets,
+		.resolve_machine_presets = resolve,
+	};
+	_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+
+	if (!diagnostics) {
+		log_error("out of memory");
+		return EXIT_FAILURE;
+	}
+	if (experiment_load(path, &options, ret_experiment, diagnostics) == 0)
+		return 0;
+	diagnostics_print(diagnostics, path, stderr);
+	return EXIT_USAGE;
+}
+
+int verb_load(const struct arguments *arguments, const char *path,
+	      struct experiment *ret_experiment)
+{
+	return load(arguments, path, true, ret_experiment);
+}
+
+static int validate_one(const struct arguments *arguments, const char *path)
+{
+	struct experiment experiment = {0};
+	struct failure failure = {0};
+	struct plan plan = {0};
+	char time[NUMBER_DURATION_SIZE];
+	int r = load(arguments, path, true, &experiment);
+
+	if (r)
+		return r;
+	r = experiment_compile(&experiment, 0, &plan, &failure);
+	if (r < 0) {
+		fprintf(stderr, "%s: error: %s\n", path, failure.text);
+	} else {
+		number_format_seconds(experiment_duration_ns(&experiment), time);
+		printf("%s: valid: %zu workflows, %zu faults, %zu rules, at most %s\n", path,
+		       experiment.workflows_count, experiment.faults_count, plan.rules_count, time);
+		plan_free(&plan);
+	}
+	experiment_free(&experiment);
+	return r < 0 ? EXIT_USAGE : 0;
+}
+
+int verb_validate(const struct arguments *arguments)
+{
+	int worst = 0;
+
+	for (size_t i = 0; i < arguments->operands_count; i++) {
+		int r = validate_one(arguments, arguments->operands[i]);
+
+		if (r)
+			worst = r;
+	}
+	return worst;
+}
+
+static int print_plan(const struct plan *plan)
+{
+	_cleanup_free_ char *text = NULL;
+	json_t *object;
+
+	if (plan_to_json(plan, &text) < 0 || !(object = json_loads(text, 0, NULL)))
+		return -ENOMEM;
+	json_dumpf(object, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(object);
+	return 0;
+}
+
+int verb_plan(const struct arguments *arguments)
+{
+	const char *path = arguments->operands[0];
+	struct experiment experiment = {0};
+	struct failure failure = {0};
+	struct plan plan = {0};
+	int r = verb_load(arguments, path, &experiment);
+
+	if (r)
+		return r;
+	r = experiment_compile(&experiment, verb_seed(arguments), &plan, &failure);
+	if (r < 0)
+		log_error("%s: %s", path, failure.text);
+	else if (arguments->format == REPORT_JSON)
+		r = print_plan(&plan);
+	else
+		r = explain_experiment(&experiment, &plan, stdout);
+	plan_free(&plan);
+	experiment_free(&experiment);
+	return r < 0 ? EXIT_USAGE : 0;
+}
+
+int verb_run(const struct arguments *arguments)
+{
+	struct run_options options = {
+		.path = arguments->operands[0],
+		.output = arguments->output,
+		.socket_path = arguments->socket_path,
+		.seed = verb_seed(arguments),
+		.quiet = arguments->quiet,
+		.as_root = arguments->as_root,
+	};
+	_cleanup_free_ char *journal = NULL;
+	struct experiment experiment = {0};
+	struct failure failure = {0};
+	int refusal = 0, code = EXIT_FAILURE, r;
+
+	r = verb_load(arguments, options.path, &experiment);
+	if (r)
+		return r;
+	r = run_play(&options, &experiment, &journal, &refusal, &failure);
+	experiment_free(&experiment);
+	if (r < 0) {
+		log_error("%s", failure.text);
+		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	}
+	/* Refused before anything was armed: there is nothing to report. */
+	if (refusal && failure.text[0]) {
+		log_error("%s", failure.text);
+		return refusal;
+	}
+	if (report_journal(journal, arguments->format, stdout, &code, &failure) < 0)
+		log_error("%s", failure.text);
+	return refusal ? refusal : code;
+}
+
+int verb_report(const struct arguments *arguments)
+{
+	struct failure failure = {0};
+	int code = 0;
+	int r = report_journal(arguments->operands[0], arguments->format, stdout, &code, &failure);
+
+	if (r < 0) {
+		log_error("%s", failure.text);
+		return EXIT_USAGE;
+	}
+	return code;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/similar.h"
+#include "user/experiment/load.h"
+
+/* One fault while it is read. */
+struct reading {
+	struct loader *loader;
+	struct fault *fault;
+	struct plan_rule template; /* everything but the match */
+	bool effect_good;
+	struct place effect_at;
+};
+
+/* Adds a rule for `match`, which moves into it. */
+static int add_rule(struct reading *reading, struct plan_match *match, struct place at)
+{
+	struct diagnostics *diagnostics = reading->loader->diagnostics;
+	struct fault *fault = reading->fault;
+	struct plan_rule rule = {0};
+	struct plan_rule *rules;
+	int r;
+
+	if (fault->rules_count == FAULT_RULES_MAX) {
+		diagnose(diagnostics, at, "fault '%s' has more than %d endpoints", fault->name,
+			 FAULT_RULES_MAX);
+		suggest(diagnostics, "put names, addresses and ports of one kind in lists");
+		return 0;
+	}
+	rules = reallocarray(fault->rules, fault->rules_count + 1, sizeof(*rules));
+	if (!rules)
+		return -ENOMEM;
+	fault->rules = rules;
+	r = plan_rule_copy(&reading->template, &rule);
+	if (r < 0)
+		return r;
+	rule.match = TAKE(*match, (struct plan_match){0});
+	if (reading->effect_good)
+		check_effect_fits(&rule, reading->effect_at, diagnostics);
+	fault->rules[fault->rules_count++] = rule;
+	return 0;
+}
+
+/* The rules of plan_validate that no earlier check has named, as a last look with a place. */
+static void check_bounded(const struct plan_match *match, const struct yaml_node *node,
+			  struct diagnostics *diagnostics)
+{
+	if (plan_match_is_bounded(match))
+		return;
+	diagnose(diagnostics, node->at, "this would match everything");
+	suggest(diagnostics, "add a name, an address, a port, an http path or a cgroup");
+}
+
+static int load_plain(struct reading *reading, const struct yaml_node *node,
+		      const struct yaml_node *const *nodes)
+{
+	struct diagnostics *diagnostics = reading->loader->diagnostics;
+	_cleanup_(plan_match_free) struct plan_match match = {0};
+	size_t before = diagnostics->total;
+	int r;
+
+	r = load_match(nodes, &match, NULL, diagnostics);
+	if (r < 0)
+		return r;
+	if (diagnostics->total != before)
+		return 0;
+	check_bounded(&match, node, diagnostics);
+	return add_rule(reading, &match, node->at);
+}
+
+static void unknown_preset(const struct loader *loader, const struct yaml_node *item)
+{
+	_cleanup_(strings_free) struct strings names = {0};
+	const char *best = NULL;
+
+	diagnose(loader->diagnostics, item->at, "unknown preset '%s'", item->text);
+	if (!loader->presets_directory || preset_list(loader->presets_directory, &names) < 0) {
+		suggest(loader->diagnostics, "no preset directory was found; set FAULTD_PRESETS");
+		return;
+	}
+	for (size_t i = 0; i < names.count; i++)
+		best = similar_better(item->text, best, names.items[i]);
+	if (best)
+		suggest(loader->diagnostics, "did you mean '%s'?", best);
+	else
+		suggest(loader->diagnostics, "'faultctl presets' lists them");
+}
+
+/* The keys that may stand beside `preset`, by what the preset is. */
+static void check_beside(const struct preset *preset, const struct yaml_node *item,
+			 const struct yaml_node *const *nodes, struct diagnostics *diagnostics)
+{
+	bool has_host = nodes[MATCH_NAME] || nodes[MATCH_ADDRESS];
+
+	for (size_t i = 0; i < MATCH_COUNT; i++) {
+		bool host = i == MATCH_NAME || i == MATCH_ADDRESS;
+
+		if (!nodes[i] || i == MATCH_PRESET || i == MATCH_CGROUP ||
+		    (host && preset->needs_host))
+			continue;
+		diagnose(diagnostics, nodes[i]->at, "'%s' cannot stand beside preset '%s'",
+			 schema_match.keys[i].key, preset->name);
+		suggest(diagnostics, "the preset says it already; only 'cgroup' may be added");
+	}
+	if (preset->needs_host && !has_host) {
+		diagnose(diagnostics, item->at, "preset '%s' needs the host", preset->name);
+		suggest(diagnostics, "write 'match: {preset: %s, name: %s.corp.example}'",
+			preset->name, preset->name);
+	}
+}
+
+/* Names, addresses and cgroups of `extra` into a copy of the preset's endpoint. */
+static int merge_match(const struct plan_match *endpoint, const struct plan_match *extra,
+		       struct plan_match *ret_match)
+{
+	struct plan_match merged = {0}, parts = {0};
+	int r;
+
+	r = plan_match_copy(endpoint, &merged);
+	if (r == 0)
+		r = plan_match_copy(extra, &parts);
+	for (size_t i = 0; r == 0 && i < parts.names.count; i++)
+		r = strings_add(&merged.names, parts.names.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.cgroups.count; i++)
+		r = strings_add(&merged.cgroups, parts.cgroups.items[i]);
+	if (r == 0 && parts.prefixes_count > 0) {
+		/* An endpoint that needs its host has no address of its own. */
+		free(merged.prefixes);
+		merged.prefixes = TAKE_PTR(parts.prefixes);
+		merged.prefixes_count = parts.prefixes_count;
+	}
+	plan_match_free(&parts);
+	if (r == 0)
+		*ret_match = merged;
+	else
+		plan_match_free(&merged);
+	return r;
+}
+
+/* What is wrong with a preset file is told at the place that uses it. */
+static void forward(const struct diagnostics *from, const struct yaml_node *item,
+		    struct diagnostics *diagnostics)
+{
+	const struct diagnostic *first = &from->items[0];
+
+	if (first->line > 0)
+		diagnose(diagnostics, item->at, "preset '%s' cannot be used: line %d: %s",
+			 item->text, first->line, first->message);
+	else
+		diagnose(diagnostics, item->at, "preset '%s' cannot be used: %s", item->text,
+			 first->message);
+	suggest(diagnostics, "%s", first->suggestion);
+}
+
+static int add_preset_rules(struct reading *reading, const struct preset *preset,
+			    const struct plan_match *extra, struct place at)
+{
+	struct fault *fault = reading->fault;
+	int r = strings_add(&fault->presets, preset->name);
+
+	for (size_t i = 0; i < preset->notes.count && r == 0; i++) {
+		char note[1200];
+
+		snprintf(note, sizeof(note), "%s: %s", preset->name, preset->notes.items[i]);
+		r = strings_add(&fault->notes, note);
+	}
+	for (size_t i = 0; i < preset->endpoints_count && r == 0; i++) {
+		_cleanup_(plan_match_free) struct plan_match match = {0};
+
+		r = merge_match(&preset->endpoints[i], extra, &match);
+		if (r == 0)
+			r = add_rule(reading, &match, at);
+	}
+	return r;
+}
+
+static int load_preset(struct reading *reading, const struct yaml_node *item,
+		       const struct yaml_node *const *nodes, const struct plan_match *extra)
+{
+	struct loader *loader = reading->loader;
+	_cleanup_(preset_free) struct preset preset = {0};
+	struct diagnostics problems = {0};
+	int r = -ENOENT;
+
+	if (loader->presets_directory)
+		r = preset_load_view(loader->presets_directory, item->text, loader->machine,
+				     &preset, &problems);
+	if (r == -ENOENT) {
+		unknown_preset(loader, item);
+		return 0;
+	}
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		forward(&problems, item, loader->diagnostics);
+		return 0;
+	}
+	check_beside(&preset, item, nodes, loader->diagnostics);
+	return add_preset_rules(reading, &preset, extra, item->at);
+}
+
+static int load_presets(struct reading *reading, const struct yaml_node *const *nodes)
+{
+	struct diagnostics *diagnostics = reading->loader->diagnostics;
+	const struct yaml_node *beside[MATCH_COUNT] = {
+		[MATCH_NAME] = nodes[MATCH_NAME],
+		[MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
+		[MATCH_CGROUP] = nodes[MATCH_CGROUP],
+	};
+	_cleanup_(plan_match_free) struct plan_match extra = {0};
+	size_t before = diagnostics->total;
+	int r;
+
+	r = load_match(beside, &extra, NULL, diagnostics);
+	if (r < 0 || diagnostics->total != before)
+		return r;
+	for (size_t i = 0; i < node_count(nodes[MATCH_PRESET]) && r == 0; i++)
+		r = load_preset(reading, node_item(nodes[MATCH_PRESET], i), nodes, &extra);
+	return r;
+}
+
+static int load_endpoint(struct reading *reading, const struct yaml_node *node)
+{
+	struct diagnostics *diagnostics = reading->loader->diagnostics;
+	const struct yaml_node *nodes[MATCH_COUNT];
+	size_t before = diagnostics->total;
+	int r;
+
+	r = schema_read(&schema_match, node, node->at, NULL, nodes, diagnostics);
+	/* With an unknown or wrong key it would seem to match more than it says. */
+	if (r < 0 || diagnostics->total != before)
+		return r;
+	return nodes[MATCH_PRESET] ? load_presets(reading, nodes)
+				   : load_plain(reading, node, nodes);
+}
+
+static int load_fault(struct loader *loader, const struct yaml_node *key,
+		      const struct yaml_node *value, struct fault *fault)
+{
+	struct reading reading = {.loader = loader, .fault = fault};
+	const struct yaml_node *nodes[FAULT_KEY_COUNT];
+	int r;
+
+	check_name(key, "fault", loader->diagnostics);
+	fault->name = strdup(key->text);
+	reading.template.fault = strdup(key->text);
+	r = fault->name && reading.template.fault ? 0 : -ENOMEM;
+	if (r == 0)
+		r = schema_read(&schema_fault, value, key->at, &reading.template, nodes,
+				loader->diagnostics);
+	if (r == 0 && nodes[FAULT_EFFECT]) {
+		reading.effect_at = nodes[FAULT_EFFECT]->at;
+		r = load_effect(nodes[FAULT_EFFECT], &reading.template, &reading.effect_good,
+				loader->diagnostics);
+	}
+	if (r == 0 && nodes[FAULT_MATCH]) {
+		const struct yaml_node *match = nodes[FAULT_MATCH];
+
+		if (match->kind == YAML_TEXT) {
+			schema_wrong_kind(&schema_fault.keys[FAULT_MATCH], match,
+					  loader->diagnostics);
+		} else if (node_count(match) == 0) {
+			diagnose(loader->diagnostics, match->at, "'match' is empty");
+			suggest(loader->diagnostics, "for example 'match: %s'",
+				schema_fault.keys[FAULT_MATCH].example);
+		}
+		for (size_t i = 0; match->kind != YAML_TEXT && i < node_count(match) && r == 0; i++)
+			r = load_endpoint(&reading, node_item(match, i));
+	}
+	plan_rule_free(&reading.template);
+	return r;
+}
+
+int load_faults(struct loader *loader, const struct yaml_node *node)
+{
+	struct experiment *experiment = loader->experiment;
+	size_t rules = 0;
+	int r = 0;
+
+	if (node->count == 0) {
+		diagnose(loader->diagnostics, node->at, "'faults' is empty");
+		suggest(loader->diagnostics, "declare at least one and inject it in the timeline");
+		return 0;
+	}
+	experiment->faults = calloc(node->count, sizeof(*experiment->faults));
+	if (!experiment->faults)
+		return -ENOMEM;
+	experiment->faults_count = node->count;
+	for (size_t i = 0; i < node->count && r == 0; i++) {
+		r = load_fault(loader, node->keys[i], node->values[i], &experiment->faults[i]);
+		rules += experiment->faults[i].rules_count;
+	}
+	if (rules > FAULT_RULES_MAX) {
+		diagnose(loader->diagnostics, node->at, "the faults have %zu endpoints together",
+			 rules);
+		suggest(loader->diagnostics, "at most %d can be armed at once", FAULT_RULES_MAX);
+	}
+	return r;
+}
