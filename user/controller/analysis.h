@@ -106,6 +106,7 @@ struct analysis {
 	size_t episodes_count;
 	size_t workflows_count;
 	enum verdict verdict;
+	int exit_code;
 	char reason[256]; /* one line: what decided the verdict */
 };
 
