@@ -152,8 +152,9 @@ int verb_presets(const struct arguments *arguments)
 
 	if (!directory) {
 		if (experiment_presets_directory(found, sizeof(found)) < 0) {
-			verb_complain("no directory of presets; --presets DIR or FAULTD_PRESETS names "
-				  "one");
+			verb_complain(
+				"no directory of presets; --presets DIR or FAULTD_PRESETS names "
+				"one");
 			return EXIT_USAGE;
 		}
 		directory = found;

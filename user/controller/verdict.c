@@ -241,6 +241,6 @@ void verdict_run(const struct history *history, struct analysis *analysis)
 			 history->end_text ? history->end_text : "");
 	}
 	/* Why the daemon refused tells more than that it did. */
-	analysis->exit_code = history->exit_code ? history->exit_code
-						 : verdict_exit_code(analysis->verdict);
+	analysis->exit_code =
+		history->exit_code ? history->exit_code : verdict_exit_code(analysis->verdict);
 }

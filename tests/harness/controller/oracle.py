@@ -51,6 +51,13 @@ def check_never(scenario):
     assert scenario.report["reason"] == "work did not recover in episode 1"
 
 
+def with_a_slow_one(url):
+    """A second workflow that takes longer to be called stable keeps the run open for a relapse."""
+    work = {"http": {"get": url}, "every": "100ms", "timeout": "400ms",
+            "stable": {"successes": 10, "for": "1s"}}
+    return {"work": work, "slow": {**work, "stable": {"successes": 10, "for": "3s"}}}
+
+
 def touch(scenario):
     """The fault acts, but on nothing that the workflow asks for."""
 
@@ -78,6 +85,8 @@ main([
     Scenario("rare probes", outages((0, 900)), truth_is(900, every_ms=400), every="400ms",
              inject="3s", recover="12s"),
     Scenario("retries", outages((0, 1500)), truth_is(1500), retry=4, backoff="200ms"),
+    Scenario("relapse", outages((0, 400), (2000, 2350)), truth_is(400, relapses=1),
+             workflows=with_a_slow_one),
     Scenario("never", outages((0, 60000)), check_never, recover="4s"),
     Scenario("unaffected", lambda host, t: "ok", check_unaffected, during=touch),
 ])
