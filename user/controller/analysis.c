@@ -240,7 +240,24 @@ static void find_detection(const struct episode *episode, struct workflow_result
 		result->detect = (struct figure){FIGURE_VALUE, ns, ns, ns};
 }
 
+/*
+ * Where a unit counts: in the baseline when it ended before the first inject; in the fault phase
+ * when it ended after the inject and was due before the lift; in the recovery phase when it was
+ * due after the lift. So each unit counts once, and one under way at the inject is no baseline.
+ */
+static bool in_phase(const struct unit *unit, const struct episode *episode, enum phase phase,
+		     const struct phase_figures *figures)
+{
+	if (phase == PHASE_BASELINE)
+		return unit->ended_at <= figures->until;
+	if (unit->ended_at <= episode->injected_first || unit->ended_at > episode->observed_until)
+		return false;
+	return phase == PHASE_FAULT ? unit->intended_at < figures->until
+				    : unit->intended_at >= figures->from;
+}
+
 static int phase_make(const struct history *history, uint32_t workflow,
+		      const struct episode *episode, enum phase phase,
 		      struct phase_figures *figures)
 {
 	_cleanup_free_ struct histogram *latencies = calloc(1, sizeof(*latencies));
@@ -251,7 +268,7 @@ static int phase_make(const struct history *history, uint32_t workflow,
 		const struct unit *unit = &history->units[i];
 
 		if (unit->workflow != workflow || unit->class == CLASS_CUT ||
-		    unit->intended_at < figures->from || unit->intended_at >= figures->until)
+		    !in_phase(unit, episode, phase, figures))
 			continue;
 		figures->units++;
 		figures->attempts += unit->attempts;
@@ -315,9 +332,13 @@ static int find_surge(const struct history *history, uint32_t workflow,
 	if (!before || seconds <= 0)
 		return 0;
 	rate = (double)before / seconds;
+	seconds = (double)since(episode->observed_until, episode->lifted_last) / (double)NS_PER_S;
 	qsort(starts, count, sizeof(*starts), compare_instants);
-	result->surge_1s = (double)densest(starts, count, NS_PER_S) / rate;
-	result->surge_10s = (double)densest(starts, count, 10 * NS_PER_S) / 10 / rate;
+	/* A window that the observation does not fill has no rate. */
+	if (seconds >= 1)
+		result->surge_1s = (double)densest(starts, count, NS_PER_S) / rate;
+	if (seconds >= 10)
+		result->surge_10s = (double)densest(starts, count, 10 * NS_PER_S) / 10 / rate;
 	return 0;
 }
 
@@ -333,9 +354,7 @@ static void count_units(const struct history *history, uint32_t workflow,
 	for (size_t i = 0; i < history->units_count; i++) {
 		const struct unit *unit = &history->units[i];
 
-		if (unit->workflow != workflow || unit->class == CLASS_CUT ||
-		    unit->intended_at < episode->injected_first ||
-		    unit->intended_at >= episode->observed_until)
+		if (!in_view(unit, workflow, episode->injected_first, episode->observed_until))
 			continue;
 		result->intended++;
 		result->successes += unit->class == CLASS_OK;
@@ -368,7 +387,7 @@ static int phases_make(const struct history *history, uint32_t workflow, uint64_
 	phases[PHASE_RECOVERY].from = lifted;
 	phases[PHASE_RECOVERY].until = episode->observed_until;
 	for (int i = 0; i < PHASE_COUNT && r == 0; i++)
-		r = phase_make(history, workflow, &phases[i]);
+		r = phase_make(history, workflow, episode, (enum phase)i, &phases[i]);
 	return r;
 }
 
@@ -483,8 +502,8 @@ int analysis_make(const struct history *history, struct analysis *ret_analysis)
 
 	if (r < 0)
 		return r;
-	baseline_end = analysis.episodes_count ? analysis.episodes[0].injected_first
-					       : history->ended_at;
+	baseline_end =
+		analysis.episodes_count ? analysis.episodes[0].injected_first : history->ended_at;
 	for (size_t i = 0; i < analysis.episodes_count && r == 0; i++) {
 		struct episode *episode = &analysis.episodes[i];
 

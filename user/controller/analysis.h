@@ -47,7 +47,6 @@ struct figure {
 enum phase { PHASE_BASELINE, PHASE_FAULT, PHASE_RECOVERY, PHASE_COUNT };
 const char *phase_name(unsigned int phase);
 
-/* Units by their intended_at. */
 struct phase_figures {
 	uint64_t from, until;
 	uint64_t units, successes, attempts;
@@ -84,7 +83,7 @@ struct workflow_result {
 	struct phase_figures phases[PHASE_COUNT];
 	uint64_t budget_units, budget_attempts; /* from the inject to stable: amplification */
 	double surge_1s, surge_10s;		/* over the baseline's rate; negative: unknown */
-	uint64_t intended, successes;		/* over the whole episode: availability */
+	uint64_t intended, successes;		/* that ended in the episode: availability */
 	uint64_t relapses;
 	enum budget_outcome budgets[BUDGET_COUNT];
 	enum verdict verdict;

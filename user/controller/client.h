@@ -36,8 +36,8 @@ int client_new(struct http *http, const char *socket_path, struct client **ret_c
 void client_free(struct client *client);
 
 /*
- * Calls; `done` is called once, later. Takes over the reference to `body` (NULL: none). -ENOMEM when
- * the call could not be made; `done` then is not called.
+ * Calls; `done` is called once, later. Takes over the reference to `body` (NULL: none). -ENOMEM
+ * when the call could not be made; `done` then is not called.
  */
 int client_call(struct client *client, const char *method, const char *path, json_t *body,
 		uint64_t timeout_ns, client_done done, void *data);

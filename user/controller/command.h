@@ -39,8 +39,8 @@ struct command_result {
 	int status;		  /* exit code */
 	int error;		  /* signal, or errno of the exec */
 	uint64_t started_at, ended_at;
-	uint64_t bytes;	      /* of output in all */
-	const char *output;   /* the last COMMAND_OUTPUT_SIZE bytes; valid in the callback */
+	uint64_t bytes;	    /* of output in all */
+	const char *output; /* the last COMMAND_OUTPUT_SIZE bytes; valid in the callback */
 	size_t output_length;
 };
 typedef void (*command_done)(void *data, const struct command_result *result);
@@ -50,8 +50,7 @@ typedef void (*command_done)(void *data, const struct command_result *result);
  * cancel other commands. 0 or -errno when not even a process could be made.
  */
 int command_start(struct loop *loop, const struct strings *argv, const struct identity *identity,
-		  uint64_t timeout_ns, command_done done, void *data,
-		  struct command **ret_command);
+		  uint64_t timeout_ns, command_done done, void *data, struct command **ret_command);
 
 /* Kills the group, waits for the command's end and forgets it; `done` is not called. */
 void command_cancel(struct command *command);

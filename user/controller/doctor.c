@@ -126,9 +126,9 @@ static bool check_daemon(const struct arguments *arguments, char found[FOUND_SIZ
 static const struct {
 	const char *name;
 	bool (*check)(const struct arguments *arguments, char found[FOUND_SIZE]);
-	const char *lost;	   /* what does not work without it */
+	const char *lost; /* what does not work without it */
 	const char *remedy;
-	bool essential;		   /* nothing can be injected without it */
+	bool essential; /* nothing can be injected without it */
 } checks[] = {
 	{"kernel 5.18", check_kernel,
 	 "refuse and unreachable by an exact errno (older kernels rewrite the connection)",
@@ -154,10 +154,9 @@ int verb_doctor(const struct arguments *arguments)
 		bool there = checks[i].check(arguments, found);
 
 		fit = fit && (there || !checks[i].essential);
-		json_array_append_new(report,
-				      json_pack("{s:s, s:b, s:s, s:s}", "check", checks[i].name,
-						"ok", there, "found", found, "disables",
-						there ? "" : checks[i].lost));
+		json_array_append_new(report, json_pack("{s:s, s:b, s:s, s:s}", "check",
+							checks[i].name, "ok", there, "found", found,
+							"disables", there ? "" : checks[i].lost));
 		if (json)
 			continue;
 		printf("%-13s %-8s %s\n", checks[i].name, there ? "ok" : "missing", found);

@@ -446,9 +446,8 @@ int http_start(struct http *http, const struct http_request *request,
 	transfer->timeout = (struct timer){.alarm = expire, .data = transfer};
 	set_options(transfer, request);
 	transfer->started_at = clock_boottime_ns();
-	if (request->timeout_ns &&
-	    loop_timer_set(http->loop, &transfer->timeout,
-			   transfer->started_at + request->timeout_ns) < 0)
+	if (request->timeout_ns && loop_timer_set(http->loop, &transfer->timeout,
+						  transfer->started_at + request->timeout_ns) < 0)
 		goto failed;
 	if (curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK) {
 		loop_timer_cancel(http->loop, &transfer->timeout);

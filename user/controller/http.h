@@ -26,17 +26,17 @@ struct http_result {
 	uint64_t bytes;	     /* of the body, whether kept or not */
 	const char *body;    /* NUL-terminated, at most `keep` bytes; valid in the callback */
 	size_t body_length;
-	const char *text;    /* what went wrong; valid in the callback */
+	const char *text; /* what went wrong; valid in the callback */
 };
 
 /* What to send. Everything but `data` is copied. */
 struct http_request {
 	const char *method;
 	const char *url;
-	const struct strings *headers; /* "Name: value"; may be NULL */
-	const char *body;	       /* NULL: none */
-	const char *unix_socket;       /* connect here, through no proxy; NULL: by the URL */
-	uint64_t timeout_ns;	       /* from the start; 0: none */
+	const struct strings *headers;	    /* "Name: value"; may be NULL */
+	const char *body;		    /* NULL: none */
+	const char *unix_socket;	    /* connect here, through no proxy; NULL: by the URL */
+	uint64_t timeout_ns;		    /* from the start; 0: none */
 	uint16_t expect_first, expect_last; /* statuses of a success */
 	bool cold;			    /* a connection of its own */
 	size_t keep;			    /* bytes of the body to keep */

@@ -55,11 +55,12 @@ static int default_directory(const char *title, uint64_t realtime_ns, char buffe
 	if (state && state[0] == '/')
 		used = snprintf(buffer, PATH_MAX, "%s/faultctl/runs/%s-%s", state, time, slug);
 	else if (home && home[0] == '/')
-		used = snprintf(buffer, PATH_MAX, "%s/.local/state/faultctl/runs/%s-%s", home,
-				time, slug);
+		used = snprintf(buffer, PATH_MAX, "%s/.local/state/faultctl/runs/%s-%s", home, time,
+				slug);
 	else
-		return fail(failure, -ENOENT, "neither XDG_STATE_HOME nor HOME is set: say "
-					      "--output DIRECTORY");
+		return fail(failure, -ENOENT,
+			    "neither XDG_STATE_HOME nor HOME is set: say "
+			    "--output DIRECTORY");
 	if (used >= PATH_MAX)
 		return fail(failure, -ENAMETOOLONG, "the journal's path is too long");
 	return 0;
@@ -106,8 +107,7 @@ int journal_create(const char *directory, const char *title, uint64_t realtime_n
 	if (snprintf(journal->path, sizeof(journal->path), "%s/journal.jsonl", directory) >=
 	    (int)sizeof(journal->path))
 		return fail(failure, -ENAMETOOLONG, "the journal's path is too long");
-	journal->fd =
-		open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+	journal->fd = open(journal->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
 	if (journal->fd < 0 && errno == EEXIST)
 		return fail(failure, -EEXIST, "%s holds the journal of another run", directory);
 	if (journal->fd < 0)

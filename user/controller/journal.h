@@ -16,8 +16,8 @@ struct journal;
 
 /*
  * Creates DIRECTORY/journal.jsonl, and the directory with its parents. `directory` NULL:
- * $XDG_STATE_HOME/faultctl/runs/<utc time>-<title>, ~/.local/state for a missing variable. A journal
- * that is already there is refused (-EEXIST). 0, or -errno with the reason in `failure`.
+ * $XDG_STATE_HOME/faultctl/runs/<utc time>-<title>, ~/.local/state for a missing variable. A
+ * journal that is already there is refused (-EEXIST). 0, or -errno with the reason in `failure`.
  */
 int journal_create(const char *directory, const char *title, uint64_t realtime_ns,
 		   struct journal **ret_journal, struct failure *failure);

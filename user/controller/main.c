@@ -134,9 +134,10 @@ static void print_usage(FILE *out)
 		snprintf(usage, sizeof(usage), "%s %s", verbs[i].name, verbs[i].operands);
 		fprintf(out, "  %-22s %s\n", usage, verbs[i].help);
 	}
-	fprintf(out, "\n'faultctl VERB --help' says more. Exit codes: 0 passed, 1 failed, 2 usage or "
-		     "invalid\nfile, 3 daemon unreachable, 4 denied or busy, 5 inconclusive, "
-		     "6 aborted,\n130 interrupted.\n");
+	fprintf(out,
+		"\n'faultctl VERB --help' says more. Exit codes: 0 passed, 1 failed, 2 usage or "
+		"invalid\nfile, 3 daemon unreachable, 4 denied or busy, 5 inconclusive, "
+		"6 aborted,\n130 interrupted.\n");
 }
 
 int main(int argc, char **argv)

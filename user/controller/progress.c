@@ -25,8 +25,8 @@ int progress_new(bool quiet, struct progress **ret_progress)
 	if (!progress)
 		return -ENOMEM;
 	progress->quiet = quiet;
-	progress->live = !quiet && isatty(STDERR_FILENO) && terminal &&
-			 strcmp(terminal, "dumb") != 0;
+	progress->live =
+		!quiet && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
 	*ret_progress = progress;
 	return 0;
 }

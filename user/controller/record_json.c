@@ -413,9 +413,9 @@ static const struct {
 	const char *record;
 	int (*apply)(struct history *history, const json_t *record, struct failure *failure);
 } kinds[] = {
-	{"header", apply_header}, {"armed", apply_armed},	{"start", apply_start},
-	{"attempt", apply_attempt}, {"unit", apply_unit},	{"inject", apply_inject},
-	{"lift", apply_lift},	  {"event", apply_event},	{"series", apply_series},
+	{"header", apply_header},     {"armed", apply_armed}, {"start", apply_start},
+	{"attempt", apply_attempt},   {"unit", apply_unit},   {"inject", apply_inject},
+	{"lift", apply_lift},	      {"event", apply_event}, {"series", apply_series},
 	{"counters", apply_counters}, {"abort", apply_abort}, {"lost", apply_lost},
 	{"end", apply_end},
 };

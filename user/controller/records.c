@@ -30,17 +30,17 @@ static const char *const class_names[] = {
 _Static_assert(ARRAY_SIZE(class_names) == CLASS_COUNT, "a class has no name");
 
 static const char *const cause_names[] = {
-	[LIFT_NONE] = "unknown",       [LIFT_PLANNED] = "planned",   [LIFT_LIFTED] = "lifted",
-	[LIFT_HALTED] = "halted",      [LIFT_ABORTED] = "aborted",   [LIFT_LEASE] = "lease",
-	[LIFT_DEADLINE] = "deadline",  [LIFT_DISARMED] = "disarmed", [LIFT_CRASH] = "crash",
+	[LIFT_NONE] = "unknown",      [LIFT_PLANNED] = "planned",   [LIFT_LIFTED] = "lifted",
+	[LIFT_HALTED] = "halted",     [LIFT_ABORTED] = "aborted",   [LIFT_LEASE] = "lease",
+	[LIFT_DEADLINE] = "deadline", [LIFT_DISARMED] = "disarmed", [LIFT_CRASH] = "crash",
 };
 _Static_assert(ARRAY_SIZE(cause_names) == LIFT_COUNT, "a cause has no name");
 
 static const char *const end_names[] = {
-	[END_NONE] = "interrupted",	  [END_COMPLETED] = "completed",
-	[END_UNSTEADY] = "unsteady",	  [END_ABORTED] = "aborted",
-	[END_HALTED] = "halted",	  [END_DAEMON_LOST] = "daemon_lost",
-	[END_SIGNAL] = "signal",	  [END_REFUSED] = "refused",
+	[END_NONE] = "interrupted",  [END_COMPLETED] = "completed",
+	[END_UNSTEADY] = "unsteady", [END_ABORTED] = "aborted",
+	[END_HALTED] = "halted",     [END_DAEMON_LOST] = "daemon_lost",
+	[END_SIGNAL] = "signal",     [END_REFUSED] = "refused",
 };
 _Static_assert(ARRAY_SIZE(end_names) == END_COUNT, "an end has no name");
 

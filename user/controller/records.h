@@ -15,23 +15,23 @@
 /* How an attempt ended. The names that journals carry stand in records.c. */
 enum attempt_class {
 	CLASS_OK = 0,
-	CLASS_HTTP_STATUS,  /* an expected range was missed by a status below 400 */
+	CLASS_HTTP_STATUS, /* an expected range was missed by a status below 400 */
 	CLASS_HTTP_4XX,
 	CLASS_HTTP_5XX,
-	CLASS_REFUSED,	    /* ECONNREFUSED */
-	CLASS_UNREACHABLE,  /* EHOSTUNREACH, ENETUNREACH */
-	CLASS_DENIED,	    /* EACCES, EPERM from connect */
-	CLASS_RESET,	    /* ECONNRESET, ECONNABORTED, EPIPE */
-	CLASS_CLOSED,	    /* the peer closed before the answer was whole */
+	CLASS_REFUSED,	   /* ECONNREFUSED */
+	CLASS_UNREACHABLE, /* EHOSTUNREACH, ENETUNREACH */
+	CLASS_DENIED,	   /* EACCES, EPERM from connect */
+	CLASS_RESET,	   /* ECONNRESET, ECONNABORTED, EPIPE */
+	CLASS_CLOSED,	   /* the peer closed before the answer was whole */
 	CLASS_TIMEOUT,
 	CLASS_TLS,
 	CLASS_DNS,
-	CLASS_PROTOCOL,	    /* what came was not HTTP, or another failure of the transfer */
-	CLASS_EXIT_CODE,    /* the command ended with a code other than 0 */
-	CLASS_KILLED,	    /* the command died of a signal that was not ours */
-	CLASS_NOT_STARTED,  /* the command could not be executed, or memory ran out */
-	CLASS_OVERRUN,	    /* too many units in flight: abandoned without an attempt */
-	CLASS_CUT,	    /* the run ended before the unit did; no outcome */
+	CLASS_PROTOCOL,	   /* what came was not HTTP, or another failure of the transfer */
+	CLASS_EXIT_CODE,   /* the command ended with a code other than 0 */
+	CLASS_KILLED,	   /* the command died of a signal that was not ours */
+	CLASS_NOT_STARTED, /* the command could not be executed, or memory ran out */
+	CLASS_OVERRUN,	   /* too many units in flight: abandoned without an attempt */
+	CLASS_CUT,	   /* the run ended before the unit did; no outcome */
 	CLASS_COUNT,
 };
 /* "ok", "http_4xx", ...; NULL: no such class. */
@@ -49,9 +49,9 @@ struct attempt {
 	uint64_t connect_ns; /* until the TCP connection stood; 0: unknown or reused */
 	uint64_t bytes;	     /* of the body, or of a command's output */
 	enum attempt_class class;
-	int status;	 /* HTTP status or exit code; 0: none */
-	int error;	 /* errno of the connection, or the signal; 0: none */
-	int library;	 /* curl's code; 0: none */
+	int status;  /* HTTP status or exit code; 0: none */
+	int error;   /* errno of the connection, or the signal; 0: none */
+	int library; /* curl's code; 0: none */
 };
 
 /* One piece of work. Abandoned units have attempts = 0 and class CLASS_OVERRUN. */

@@ -29,8 +29,7 @@ void report_time(uint64_t ns, char buffer[REPORT_TIME_SIZE])
 	else if (whole < 3600)
 		snprintf(buffer, REPORT_TIME_SIZE, "%llum%02llus", whole / 60, whole % 60);
 	else
-		snprintf(buffer, REPORT_TIME_SIZE, "%lluh%02llum", whole / 3600,
-			 whole % 3600 / 60);
+		snprintf(buffer, REPORT_TIME_SIZE, "%lluh%02llum", whole / 3600, whole % 3600 / 60);
 }
 
 /* A table whose columns are as wide as they must be. */
@@ -141,8 +140,7 @@ static int results_print(const struct history *history, const struct episode *ep
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < history->workflows_count; i++)
-		result_row(&history->workflows[i], &episode->results[i],
-			   table.cells[table.rows++]);
+		result_row(&history->workflows[i], &episode->results[i], table.cells[table.rows++]);
 	table_print(&table, out);
 	free(table.cells);
 	return 0;
@@ -213,8 +211,7 @@ static int phases_print(const struct history *history, const struct episode *epi
 			cell_name(cells[0], j ? "" : history->workflows[i].name);
 			snprintf(cells[1], CELL_SIZE, "%s", phase_name(j));
 			snprintf(cells[2], CELL_SIZE, "%llu", (unsigned long long)phase->units);
-			snprintf(cells[3], CELL_SIZE, "%llu",
-				 (unsigned long long)phase->successes);
+			snprintf(cells[3], CELL_SIZE, "%llu", (unsigned long long)phase->successes);
 			cell_share(cells[4], phase->attempts, phase->units, "/unit");
 			for (size_t k = 0; k < ARRAY_SIZE(latencies); k++) {
 				snprintf(cells[5 + k], CELL_SIZE, "-");

@@ -73,12 +73,9 @@ static void print_fault(const struct history *history, const struct scale *scale
 }
 
 /* By the moment a unit was due, so that a row shows what a person would have met then. */
-static void print_workflow(const struct history *history, const struct scale *scale,
-			   uint32_t workflow, FILE *out)
+static void mark_units(const struct history *history, const struct scale *scale, uint32_t workflow,
+		       bool good[ROW_MAX], bool bad[ROW_MAX])
 {
-	bool good[ROW_MAX] = {false}, bad[ROW_MAX] = {false};
-	char row[ROW_MAX + 1];
-
 	for (size_t i = 0; i < history->units_count; i++) {
 		const struct unit *unit = &history->units[i];
 		unsigned int column = column_of(scale, unit->intended_at);
@@ -88,8 +85,26 @@ static void print_workflow(const struct history *history, const struct scale *sc
 		good[column] = good[column] || unit->class == CLASS_OK;
 		bad[column] = bad[column] || unit->class != CLASS_OK;
 	}
-	for (unsigned int i = 0; i < scale->columns; i++)
-		row[i] = good[i] && bad[i] ? '+' : good[i] ? '.' : bad[i] ? 'x' : ' ';
+}
+
+static void print_workflow(const struct history *history, const struct scale *scale,
+			   uint32_t workflow, FILE *out)
+{
+	uint64_t width = (scale->until - scale->from) / scale->columns + 1;
+	/* What a unit met stands until the next is due, and not longer. */
+	uint64_t carry = history->workflows[workflow].every_ns * 3 / 2 / width + 1;
+	bool good[ROW_MAX] = {false}, bad[ROW_MAX] = {false};
+	char row[ROW_MAX + 1];
+	uint64_t empty = carry;
+
+	mark_units(history, scale, workflow, good, bad);
+	for (unsigned int i = 0; i < scale->columns; i++) {
+		empty = good[i] || bad[i] ? 0 : empty + 1;
+		if (empty && empty <= carry && i)
+			row[i] = row[i - 1] == '+' ? 'x' : row[i - 1];
+		else
+			row[i] = good[i] && bad[i] ? '+' : good[i] ? '.' : bad[i] ? 'x' : ' ';
+	}
 	row[scale->columns] = '\0';
 	print_row(history->workflows[workflow].name, row, out);
 }

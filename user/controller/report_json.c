@@ -32,8 +32,7 @@ static json_t *range(uint64_t first, uint64_t last)
 {
 	if (!last)
 		return json_null();
-	return json_pack("{s:I, s:I}", "first_ns", (json_int_t)first, "last_ns",
-			 (json_int_t)last);
+	return json_pack("{s:I, s:I}", "first_ns", (json_int_t)first, "last_ns", (json_int_t)last);
 }
 
 /* An open upper end is null: not seen while the run lasted. */
@@ -198,7 +197,7 @@ static json_t *episode_to_json(const struct history *history, const struct episo
 int report_json(const struct history *history, const struct journal_run *run,
 		const struct analysis *analysis, FILE *out)
 {
-	static const char *const copied[] = {"title",	 "version", "seed",  "boot_id",
+	static const char *const copied[] = {"title",	    "version", "seed",	"boot_id",
 					     "realtime_ns", "host",    "kernel"};
 	json_t *report = json_object(), *episodes = json_array();
 	int r;

@@ -239,17 +239,17 @@ static void write_header(struct run *run, uint64_t realtime_ns, json_t *plan)
 		json_array_append_new(workflows, record_of_terms(&experiment->workflows[i]));
 	for (size_t i = 0; i < experiment->faults_count; i++)
 		json_array_append_new(faults, json_string(experiment->faults[i].name));
-	run_record(run,
-		   json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:s, s:{s:s, s:o*},"
-			     " s:o, s:o, s:O}",
-			     "record", "header", "format", JOURNAL_FORMAT, "version",
-			     FAULTD_VERSION, "library", http_library(), "at_ns",
-			     (json_int_t)clock_boottime_ns(), "realtime_ns",
-			     (json_int_t)realtime_ns, "boot_id", boot, "host", names.nodename,
-			     "kernel", names.release, "seed", (json_int_t)run->options->seed,
-			     "title", experiment->title, "experiment", "path", experiment->path,
-			     "text", text, "workflows", workflows, "faults", faults, "plan",
-			     plan));
+	run_record(
+		run,
+		json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:s, s:{s:s, s:o*},"
+			  " s:o, s:o, s:O}",
+			  "record", "header", "format", JOURNAL_FORMAT, "version", FAULTD_VERSION,
+			  "library", http_library(), "at_ns", (json_int_t)clock_boottime_ns(),
+			  "realtime_ns", (json_int_t)realtime_ns, "boot_id", boot, "host",
+			  names.nodename, "kernel", names.release, "seed",
+			  (json_int_t)run->options->seed, "title", experiment->title, "experiment",
+			  "path", experiment->path, "text", text, "workflows", workflows, "faults",
+			  faults, "plan", plan));
 }
 
 static int prepare(struct run *run, struct failure *failure)

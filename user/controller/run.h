@@ -71,7 +71,8 @@ int run_play(const struct run_options *options, const struct experiment *experim
  * be written ends the run. */
 void run_record(struct run *run, json_t *record);
 
-/* Decides the end of the run; the first call counts. Returns at once: the rest is done by the loop. */
+/* Decides the end of the run; the first call counts. Returns at once: the rest is done by the loop.
+ */
 void run_end(struct run *run, enum run_end end, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

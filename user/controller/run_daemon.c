@@ -10,8 +10,7 @@
 /* Nothing that the daemon is asked takes longer when it is well; a name lookup at arming may. */
 enum { CALL_TIMEOUT_NS = 2000000000 };
 
-void run_call(struct run *run, const char *method, const char *rest, json_t *body,
-	      client_done done)
+void run_call(struct run *run, const char *method, const char *rest, json_t *body, client_done done)
 {
 	char path[256];
 
@@ -126,8 +125,7 @@ static void note_event(struct run *run, const json_t *event)
 {
 	const char *name = json_text(event, "event"), *cause = json_text(event, "cause");
 	const char *destination = json_text(event, "destination");
-	const char *fault =
-		json_string_value(json_array_get(json_object_get(event, "faults"), 0));
+	const char *fault = json_string_value(json_array_get(json_object_get(event, "faults"), 0));
 
 	/* The replies to inject and lift say it already. */
 	if (strcmp(name, "armed") == 0 || strcmp(name, "injected") == 0)

@@ -10,7 +10,7 @@
 enum { SETTLED_EVERY_NS = 100000000 };
 
 static const char *const step_names[] = {
-	[STEP_STEADY] = "steady", [STEP_INJECT] = "inject", [STEP_LIFT] = "lift",
+	[STEP_STEADY] = "steady", [STEP_INJECT] = "inject",   [STEP_LIFT] = "lift",
 	[STEP_WAIT] = "wait",	  [STEP_RECOVER] = "recover",
 };
 
@@ -80,8 +80,8 @@ static void on_injected(void *data, const struct client_reply *reply)
 				  (json_int_t)reply->sent_at, "faults",
 				  record_of_faults(&run->history, step->faults, step->faults_count),
 				  "starts_at_ns", (json_int_t)starts_at, "ends_at_ns",
-				  (json_int_t)json_u64(reply->body, "ends_at_ns"),
-				  "existing_found", (json_int_t)found, "existing_reset",
+				  (json_int_t)json_u64(reply->body, "ends_at_ns"), "existing_found",
+				  (json_int_t)found, "existing_reset",
 				  (json_int_t)json_u64(reply->body, "existing_reset")));
 	list_faults(run, step, names, sizeof(names));
 	progress_note(run->progress, starts_at, "injected %s for %.3f s", names,
@@ -172,8 +172,7 @@ void run_step(struct run *run)
 void run_step_settled(struct run *run, uint64_t now)
 {
 	if (run->stopping || run->step >= run->experiment->timeline_count ||
-	    current(run)->kind != STEP_RECOVER ||
-	    now < run->settled_checked_at + SETTLED_EVERY_NS)
+	    current(run)->kind != STEP_RECOVER || now < run->settled_checked_at + SETTLED_EVERY_NS)
 		return;
 	run->settled_checked_at = now;
 	record_finish(&run->history);

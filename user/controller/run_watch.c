@@ -32,8 +32,9 @@ static void note_change(struct run *run, const struct unit *unit)
 	}
 	if (ok != before)
 		progress_note(run->progress, unit->ended_at, "%s %s%s%s",
-			      history->workflows[unit->workflow].name, ok ? "works" : "fails: ",
-			      ok ? "" : attempt_class_name(unit->class), "");
+			      history->workflows[unit->workflow].name,
+			      ok ? "works" : "fails: ", ok ? "" : attempt_class_name(unit->class),
+			      "");
 }
 
 static void on_unit(void *data, const struct unit *unit)
@@ -106,8 +107,8 @@ void run_watch_second(struct run *run, uint64_t now)
 static void step_line(const struct run *run, uint64_t now, char *line)
 {
 	static const char *const words[] = {
-		[STEP_STEADY] = "baseline", [STEP_INJECT] = "faults injected",
-		[STEP_LIFT] = "lifting",    [STEP_WAIT] = "waiting",
+		[STEP_STEADY] = "baseline",    [STEP_INJECT] = "faults injected",
+		[STEP_LIFT] = "lifting",       [STEP_WAIT] = "waiting",
 		[STEP_RECOVER] = "recovering",
 	};
 	uint64_t left = run->step_ends_at > now ? run->step_ends_at - now : 0;

@@ -6,9 +6,9 @@
 const struct verb verbs[] = {
 	{"validate", verb_validate, "FILE...", 1, SIZE_MAX, "p",
 	 "Check experiment files; needs no daemon and no privilege", NULL},
-	{"plan", verb_plan, "FILE", 1, 1, "onp",
-	 "Say what a run would do, without a daemon", "-o json prints the plan that the daemon "
-						       "would be sent."},
+	{"plan", verb_plan, "FILE", 1, 1, "onp", "Say what a run would do, without a daemon",
+	 "-o json prints the plan that the daemon "
+	 "would be sent."},
 	{"run", verb_run, "FILE", 1, 1, "sdonqrp", "Run an experiment and report its verdict",
 	 "Commands of workflows run as the invoking user, also when faultctl itself was started "
 	 "through sudo; --as-root leaves them to root. The first SIGINT lifts the faults and "

@@ -17,8 +17,8 @@ enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_DENIED = 4 };
 /* What the command line said; an option that the verb does not take keeps its default. */
 struct arguments {
 	const char *socket_path;
-	const char *output;	/* directory; NULL: the default */
-	const char *presets;	/* directory; NULL: found */
+	const char *output;  /* directory; NULL: the default */
+	const char *presets; /* directory; NULL: found */
 	enum report_format format;
 	bool has_seed;
 	uint64_t seed;

@@ -93,8 +93,8 @@ static void print_rules(const json_t *rules, uint64_t now)
 		       "WINDOW", "CONNECTS", "REQUESTS", "HITS", "PASSES");
 	json_array_foreach(rules, i, rule)
 	{
-		bool open = json_u64(rule, "starts_at_ns") <= now &&
-			    json_u64(rule, "ends_at_ns") > now;
+		bool open =
+			json_u64(rule, "starts_at_ns") <= now && json_u64(rule, "ends_at_ns") > now;
 
 		printf("%-5llu %-16s %-12s %-8s %10llu %10llu %10llu %10llu\n",
 		       (unsigned long long)json_u64(rule, "index"), json_text(rule, "fault"),

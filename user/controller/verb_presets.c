@@ -81,8 +81,7 @@ static void print_preset(const struct preset *preset, const json_t *object)
 	printf("%s (%s)\n", preset->name, preset->class);
 	if (preset->description)
 		printf("%s\n", preset->description);
-	json_array_foreach(endpoints, i, endpoint)
-		print_endpoint(endpoint);
+	json_array_foreach(endpoints, i, endpoint) print_endpoint(endpoint);
 	for (i = 0; i < preset->notes.count; i++)
 		printf("note: %s\n", preset->notes.items[i]);
 }

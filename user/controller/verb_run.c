@@ -66,8 +66,7 @@ static int validate_one(const struct arguments *arguments, const char *path)
 	} else {
 		number_format_seconds(experiment_duration_ns(&experiment), time);
 		printf("%s: valid: %zu workflows, %zu faults, %zu rules, at most %s\n", path,
-		       experiment.workflows_count, experiment.faults_count, plan.rules_count,
-		       time);
+		       experiment.workflows_count, experiment.faults_count, plan.rules_count, time);
 		plan_free(&plan);
 	}
 	experiment_free(&experiment);

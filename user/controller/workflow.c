@@ -46,7 +46,8 @@ uint64_t workflow_intended_at(const struct workflow *workflow, uint32_t index, u
 {
 	uint64_t random = random_at(seed, RANDOM_SCHEDULE, index, number, 0);
 
-	return origin + number * workflow->every_ns + random_below(random, workflow->every_ns / WORKFLOW_JITTER);
+	return origin + number * workflow->every_ns +
+	       random_below(random, workflow->every_ns / WORKFLOW_JITTER);
 }
 
 uint64_t workflow_backoff(const struct workflow *workflow, uint32_t index, uint64_t number,
@@ -211,8 +212,8 @@ static void unit_abandon(struct line *line, uint64_t number, uint64_t intended, 
 
 static void unit_start(struct line *line, uint64_t number, uint64_t intended, uint64_t now)
 {
-	struct flight *flight = line->flying < WORKFLOW_FLIGHT_MAX ? calloc(1, sizeof(*flight))
-								   : NULL;
+	struct flight *flight =
+		line->flying < WORKFLOW_FLIGHT_MAX ? calloc(1, sizeof(*flight)) : NULL;
 
 	if (!flight) {
 		unit_abandon(line, number, intended, now);

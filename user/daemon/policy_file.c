@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the policy file: a table of keys, each with its reader. */
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/number.h"
+#include "user/daemon/identity.h"
 #include "user/daemon/policy.h"
 #include "user/experiment/yaml.h"
 
@@ -134,26 +133,27 @@ static int read_protect(const struct yaml_node *node, struct policy *policy,
 	return r;
 }
 
+/* A name, or a number for what this host has no name for. */
 static int find_user(const char *name, uid_t *ret_uid)
 {
-	const struct passwd *user = getpwnam(name);
 	uint64_t number;
 
-	if (!user && number_parse_u64(name, 0, UINT32_MAX - 1, &number))
-		return -ENOENT;
-	*ret_uid = user ? user->pw_uid : (uid_t)number;
-	return 0;
+	if (!number_parse_u64(name, 0, UINT32_MAX - 1, &number)) {
+		*ret_uid = (uid_t)number;
+		return 0;
+	}
+	return identity_find_user(name, ret_uid, NULL);
 }
 
 static int find_group(const char *name, gid_t *ret_gid)
 {
-	const struct group *group = getgrnam(name);
 	uint64_t number;
 
-	if (!group && number_parse_u64(name, 0, UINT32_MAX - 1, &number))
-		return -ENOENT;
-	*ret_gid = group ? group->gr_gid : (gid_t)number;
-	return 0;
+	if (!number_parse_u64(name, 0, UINT32_MAX - 1, &number)) {
+		*ret_gid = (gid_t)number;
+		return 0;
+	}
+	return identity_find_group(name, ret_gid);
 }
 
 /* Names are looked up now, so that the api process never has to. */
