@@ -264,9 +264,9 @@ static void episode_head(const struct history *history, const struct episode *ep
 	fprintf(out, "; injected at %s", text);
 	if (episode->effective_at) {
 		report_time(episode->effective_at - episode->injected_first, text);
-		fprintf(out, ", first hit %s later", text);
+		fprintf(out, ", hit after %s", text);
 	} else {
-		fprintf(out, ", no traffic met it");
+		fprintf(out, ", not hit");
 	}
 	if (episode->lifted_last) {
 		report_time(episode->lifted_last - history->started_at, text);
