@@ -10,6 +10,7 @@ const volatile __u8 config_has_retval = 1;
 #define ERRNO_ECONNREFUSED 111
 #define ERRNO_EHOSTUNREACH 113
 #define PORT_HTTPS	   443
+#define PROTOCOL_MPTCP	   262
 
 enum { VERDICT_REFUSE = 0, VERDICT_PASS = 1 };
 
@@ -196,10 +197,18 @@ static __always_inline int connect_handle(struct bpf_sock_addr *context, const s
 	return connect_matched(context, fault_control, flow, &match, now);
 }
 
+/* A connect of Multipath TCP begins as one of TCP. */
+static __always_inline __u32 connect_protocol(const struct bpf_sock_addr *context)
+{
+	__u32 protocol = context->protocol;
+
+	return protocol == PROTOCOL_MPTCP ? FAULT_PROTOCOL_TCP : protocol;
+}
+
 static __always_inline int connect_ipv4(struct bpf_sock_addr *context)
 {
 	struct flow flow = {
-		.protocol = context->protocol,
+		.protocol = connect_protocol(context),
 		.port = bpf_ntohs((__u16)context->user_port),
 	};
 
@@ -210,7 +219,7 @@ static __always_inline int connect_ipv4(struct bpf_sock_addr *context)
 static __always_inline int connect_ipv6(struct bpf_sock_addr *context)
 {
 	struct flow flow = {
-		.protocol = context->protocol,
+		.protocol = connect_protocol(context),
 		.port = bpf_ntohs((__u16)context->user_port),
 	};
 	__u32 *words = (__u32 *)flow.address;

@@ -10,12 +10,14 @@
 #include "kernel/text.h"
 
 #define HTTP_HEADERS_MAX 96 /* header lines that are looked at */
+#define HTTP_METHOD_MAX	 20 /* bytes of a method */
+#define HTTP_BLANKS_MAX	 16 /* blanks on each side of a value */
 
 enum http_result {
 	HTTP_COMPLETE = 0,   /* the head is whole */
 	HTTP_INCOMPLETE = 1, /* so far it is one; its end has not come */
 	HTTP_NOT = 2,	     /* not HTTP/1 */
-	HTTP_TOO_LONG = 3,   /* beyond the parser's bounds, or ambiguous (two lengths, two hosts) */
+	HTTP_TOO_LONG = 3,   /* beyond the parser's bounds, or ambiguous (two lengths, folds) */
 };
 
 enum {
@@ -26,6 +28,10 @@ enum {
 	HTTP_HAS_HOST = 1U << 4,
 	HTTP_AMBIGUOUS = 1U << 5,
 };
+
+/* What a scan returns instead of a position. */
+#define HTTP_AT_NOTHING 0U	    /* what stands there is not HTTP/1 */
+#define HTTP_AT_CUT	0xffffffffU /* the text ends before that can be told */
 
 /* Positions are indices into the text. */
 struct http_head {
@@ -40,22 +46,87 @@ struct http_head {
 	__u32 padding;
 };
 
-/* The method at the text's front and its length with the space; 0 when there is none. */
-FAULT_INLINE __u32 http_method(const struct fault_text *text, __u32 *method)
+FAULT_INLINE int http_is_blank(__u8 byte)
 {
-	__u32 end = text_find(text, 0, ' '), i;
+	return byte == ' ' || byte == '\t';
+}
 
-	*method = FAULT_METHOD_OTHER;
-	if (end == 0 || end > 20 || end >= text->length)
-		return 0;
-	for (i = 0; i < 20; i++) {
+/* What a text is whose bytes so far are right. */
+FAULT_INLINE int http_more(const struct fault_text *text)
+{
+	return text->length >= FAULT_TEXT_MAX ? HTTP_TOO_LONG : HTTP_INCOMPLETE;
+}
+
+/* Position of the space behind the method at the text's front, or HTTP_AT_*. Only what can still
+ * become a request is cut: a message that is taken for one is held back until more of it comes. */
+FAULT_SCAN __u32 http_method_end(const struct fault_text *text)
+{
+	__u32 i;
+
+	if (!text)
+		return HTTP_AT_NOTHING;
+	for (i = 0; i <= HTTP_METHOD_MAX; i++) {
 		__u8 byte = text_at(text, i);
 
-		if (i >= end)
-			break;
-		if (!(byte >= 'A' && byte <= 'Z') && byte != '-')
-			return 0;
+		if (i >= text->length)
+			return HTTP_AT_CUT;
+		if (byte == ' ')
+			return i;
+		if (!(byte >= 'A' && byte <= 'Z') && (byte != '-' || !i))
+			return HTTP_AT_NOTHING;
 	}
+	return HTTP_AT_NOTHING;
+}
+
+/* First position at or after `start` that no request target reaches (a blank or a control byte), or
+ * text->length. One branch a byte, as in text_find(). */
+FAULT_SCAN __u32 http_target_end(const struct fault_text *text, __u32 start)
+{
+	__u32 i;
+
+	if (!text)
+		return 0;
+	for (i = 0; i < FAULT_TEXT_MAX; i++) {
+		if (text_at(text, start + i) <= ' ')
+			break;
+	}
+	i += start;
+	return i < text->length ? i : text->length;
+}
+
+/* Position behind the line that ends with the version at `at`, or HTTP_AT_*. */
+FAULT_SCAN __u32 http_version(const struct fault_text *text, __u32 at)
+{
+	__u32 i;
+
+	if (!text)
+		return HTTP_AT_NOTHING;
+	FAULT_UNROLL
+	for (i = 0; i < 7; i++) {
+		if (at + i >= text->length)
+			return HTTP_AT_CUT;
+		if (text_at(text, at + i) != (__u8) "HTTP/1."[i])
+			return HTTP_AT_NOTHING;
+	}
+	at += 7;
+	if (at < text->length && (__u32)text_at(text, at) - '0' > 9)
+		return HTTP_AT_NOTHING;
+	at++;
+	if (at < text->length && text_at(text, at) == '\r')
+		at++;
+	if (at >= text->length)
+		return HTTP_AT_CUT;
+	return text_at(text, at) == '\n' ? at + 1 : HTTP_AT_NOTHING;
+}
+
+/* The method at the text's front and its length with the space, or HTTP_AT_*. */
+FAULT_INLINE __u32 http_method(const struct fault_text *text, __u32 *method)
+{
+	__u32 end = http_method_end(text);
+
+	*method = FAULT_METHOD_OTHER;
+	if (end == HTTP_AT_NOTHING || end == HTTP_AT_CUT)
+		return end;
 	if (end == 3 && text_is(text, 0, "get", 3))
 		*method = FAULT_METHOD_GET;
 	else if (end == 4 && text_is(text, 0, "head", 4))
@@ -86,18 +157,34 @@ FAULT_INLINE void http_set_host(const struct fault_text *text, struct http_head 
 	head->host_length = (colon < end ? colon : end) - start;
 }
 
-/* First position at or after `start`, before `end`, that is no blank. */
+/* First position at or after `start` that is no blank, or `end`. Behind HTTP_BLANKS_MAX blanks it
+ * is the next one. */
 FAULT_SCAN __u32 http_skip_blanks(const struct fault_text *text, __u32 start, __u32 end)
 {
 	__u32 i;
 
 	if (!text)
 		return start;
-	for (i = 0; i < 16; i++) {
+	for (i = 0; i < HTTP_BLANKS_MAX; i++) {
 		if (start + i >= end)
 			return end;
-		if (text_at(text, start + i) != ' ' && text_at(text, start + i) != '\t')
+		if (!http_is_blank(text_at(text, start + i)))
 			return start + i;
+	}
+	return start + i;
+}
+
+/* `end` without up to HTTP_BLANKS_MAX blanks in front of it, not before `start`. */
+FAULT_SCAN __u32 http_trim_blanks(const struct fault_text *text, __u32 start, __u32 end)
+{
+	__u32 i;
+
+	if (!text)
+		return end;
+	for (i = 0; i < HTTP_BLANKS_MAX; i++) {
+		if (end <= start || !http_is_blank(text_at(text, end - 1)))
+			break;
+		end--;
 	}
 	return end;
 }
@@ -132,35 +219,67 @@ FAULT_INLINE void http_set_length(struct http_head *head, long length)
 	head->flags |= HTTP_HAS_LENGTH;
 }
 
+/* The value of a Host header, `start` to `end`. */
+FAULT_INLINE void http_header_host(const struct fault_text *text, struct http_head *head,
+				   __u32 start, __u32 end)
+{
+	start = http_skip_blanks(text, start, end);
+	end = http_trim_blanks(text, start, end);
+	if ((head->flags & HTTP_HAS_HOST) ||
+	    (start < end &&
+	     (http_is_blank(text_at(text, start)) || http_is_blank(text_at(text, end - 1)))))
+		head->flags |= HTTP_AMBIGUOUS;
+	head->flags |= HTTP_HAS_HOST;
+	http_set_host(text, head, start, end);
+}
+
+/* The value of a Transfer-Encoding header: where a body of any coding but chunks ends is a guess.
+ */
+FAULT_INLINE void http_header_coding(const struct fault_text *text, struct http_head *head,
+				     __u32 start, __u32 end)
+{
+	start = http_skip_blanks(text, start, end);
+	end = http_trim_blanks(text, start, end);
+	if ((head->flags & HTTP_CHUNKED) || end != start + 7 || !text_is(text, start, "chunked", 7))
+		head->flags |= HTTP_AMBIGUOUS;
+	head->flags |= HTTP_CHUNKED;
+}
+
+/*
+ * Whether the header at `start` is `lower`. With a blank in front of the colon one server takes it
+ * for that header and the next does not (RFC 9112, 5.1).
+ */
+FAULT_INLINE int http_header_is(const struct fault_text *text, struct http_head *head, __u32 start,
+				__u32 end, const char *lower, __u32 length)
+{
+	__u8 behind = text_at(text, start + length);
+
+	if (end <= start + length || (behind != ':' && !http_is_blank(behind)) ||
+	    !text_is(text, start, lower, length))
+		return 0;
+	if (behind != ':')
+		head->flags |= HTTP_AMBIGUOUS;
+	return 1;
+}
+
 /* One header line, `start` to `end` (the CR, or the LF where there is none). */
 FAULT_SCAN int http_header(const struct fault_text *text, struct http_head *head, __u32 start,
 			   __u32 end)
 {
-	__u32 value;
-
 	if (!text || !head)
 		return -1;
-	if (end < start + 5)
-		return 0;
-	if (text_at(text, start + 4) == ':' && text_is(text, start, "host", 4)) {
-		if (head->flags & HTTP_HAS_HOST)
-			head->flags |= HTTP_AMBIGUOUS;
-		head->flags |= HTTP_HAS_HOST;
-		value = http_skip_blanks(text, start + 5, end);
-		http_set_host(text, head, value, end);
-	} else if (end > start + 14 && text_at(text, start + 14) == ':' &&
-		   text_is(text, start, "content-length", 14)) {
+	if (http_is_blank(text_at(text, start)))
+		head->flags |= HTTP_AMBIGUOUS; /* goes on the line before (RFC 9112, 5.2) */
+	else if (http_header_is(text, head, start, end, "host", 4))
+		http_header_host(text, head, start + 5, end);
+	else if (http_header_is(text, head, start, end, "content-length", 14))
 		http_set_length(head, http_number(text, start + 15, end));
-	} else if (end > start + 17 && text_at(text, start + 17) == ':' &&
-		   text_is(text, start, "transfer-encoding", 17)) {
-		head->flags |= HTTP_CHUNKED;
-	} else if (end > start + 6 && text_at(text, start + 6) == ':' &&
-		   text_is(text, start, "expect", 6)) {
+	else if (http_header_is(text, head, start, end, "transfer-encoding", 17))
+		http_header_coding(text, head, start + 18, end);
+	else if (http_header_is(text, head, start, end, "expect", 6))
 		head->flags |= HTTP_EXPECT;
-	} else if (end > start + 7 && text_at(text, start + 7) == ':' &&
-		   text_is(text, start, "upgrade", 7)) {
+	else if (http_header_is(text, head, start, end, "upgrade", 7))
 		head->flags |= HTTP_UPGRADE;
-	}
 	return 0;
 }
 
@@ -169,10 +288,11 @@ FAULT_INLINE int http_headers(const struct fault_text *text, struct http_head *h
 {
 	__u32 i, end, stop;
 
-	for (i = 0; i < HTTP_HEADERS_MAX; i++) {
+	/* One more than headers: the empty line. */
+	for (i = 0; i <= HTTP_HEADERS_MAX; i++) {
 		end = text_find(text, start, '\n');
 		if (end >= text->length)
-			return text->length >= FAULT_TEXT_MAX ? HTTP_TOO_LONG : HTTP_INCOMPLETE;
+			return http_more(text);
 		stop = end > start && text_at(text, end - 1) == '\r' ? end - 1 : end;
 		if (stop == start) {
 			head->header_length = end + 1;
@@ -188,6 +308,22 @@ FAULT_INLINE int http_headers(const struct fault_text *text, struct http_head *h
 	return HTTP_TOO_LONG;
 }
 
+/* First position at or after `start` that ends the host and port of a URI's authority, or `end`. */
+FAULT_SCAN __u32 http_authority_end(const struct fault_text *text, __u32 start, __u32 end)
+{
+	__u32 i;
+
+	if (!text)
+		return start;
+	for (i = 0; i < FAULT_NAME_MAX; i++) {
+		__u8 byte = text_at(text, start + i);
+
+		if (start + i >= end || byte == '/' || byte == '?' || byte == '#' || byte == '@')
+			break;
+	}
+	return start + i;
+}
+
 /* Splits the request target (RFC 9112, 3.2): origin form, absolute form, or what is neither. */
 FAULT_INLINE void http_set_target(const struct fault_text *text, struct http_head *head,
 				  __u32 start, __u32 end)
@@ -198,37 +334,44 @@ FAULT_INLINE void http_set_target(const struct fault_text *text, struct http_hea
 	head->path_length = end - start;
 	if (end < start + 8 || !text_is(text, start, "http://", 7))
 		return;
-	slash = text_find(text, start + 7, '/');
-	if (slash > end)
-		slash = end;
+	slash = http_authority_end(text, start + 7, end);
+	if (slash < end && text_at(text, slash) != '/')
+		head->flags |= HTTP_AMBIGUOUS; /* credentials, no path, or far too long */
 	http_set_host(text, head, start + 7, slash);
 	head->flags |= HTTP_HAS_HOST;
 	head->path_at = slash;
 	head->path_length = end - slash;
+	if (slash == end) {
+		/* An empty path means "/": there is one in front of the host. */
+		head->path_at = start + 6;
+		head->path_length = 1;
+	}
 }
 
 /* Parses the request head at the text's front into `head`. Returns an enum http_result. */
 FAULT_SCAN int http_parse_request(const struct fault_text *text, struct http_head *head)
 {
-	__u32 target, line, space, absolute;
+	__u32 target, space, headers, absolute;
 	int result;
 
 	if (!text || !head)
 		return HTTP_NOT;
 	__builtin_memset(head, 0, sizeof(*head));
-	if (text_at(text, 0) < 'A' || text_at(text, 0) > 'Z')
-		return HTTP_NOT;
 	target = http_method(text, &head->method);
-	if (!target)
-		return text->length <= 20 && text_find(text, 0, '\n') >= text->length
-			       ? HTTP_INCOMPLETE
-			       : HTTP_NOT;
-	line = text_find(text, 0, '\n');
-	if (line >= text->length)
-		return text->length >= FAULT_TEXT_MAX ? HTTP_TOO_LONG : HTTP_INCOMPLETE;
-	space = text_find(text, target, ' ');
-	if (space >= line || line < space + 9 || !text_is(text, space + 1, "http/1.", 7))
+	if (target == HTTP_AT_NOTHING)
 		return HTTP_NOT;
+	if (target == HTTP_AT_CUT)
+		return HTTP_INCOMPLETE;
+	space = http_target_end(text, target);
+	if (space >= text->length)
+		return http_more(text);
+	if (space == target || text_at(text, space) != ' ')
+		return HTTP_NOT;
+	headers = http_version(text, space + 1);
+	if (headers == HTTP_AT_NOTHING)
+		return HTTP_NOT;
+	if (headers == HTTP_AT_CUT)
+		return http_more(text);
 	http_set_target(text, head, target, space);
 	/* The target's authority wins over a Host header (RFC 9112, 3.2.2): parse that one apart.
 	 */
@@ -237,17 +380,18 @@ FAULT_SCAN int http_parse_request(const struct fault_text *text, struct http_hea
 		__u32 host_at = head->host_at, host_length = head->host_length;
 
 		head->flags &= ~HTTP_HAS_HOST;
-		result = http_headers(text, head, line + 1);
+		result = http_headers(text, head, headers);
 		head->host_at = host_at;
 		head->host_length = host_length;
 		return result;
 	}
-	return http_headers(text, head, line + 1);
+	return http_headers(text, head, headers);
 }
 
 /* Parses the response head at the text's front into `head`. Returns an enum http_result. */
 FAULT_SCAN int http_parse_response(const struct fault_text *text, struct http_head *head)
 {
+	__u8 behind;
 	__u32 line;
 	long status;
 
@@ -256,15 +400,17 @@ FAULT_SCAN int http_parse_response(const struct fault_text *text, struct http_he
 	__builtin_memset(head, 0, sizeof(*head));
 	if (text->length < 13)
 		return HTTP_INCOMPLETE;
-	if (!text_is(text, 0, "http/1.", 7))
+	behind = text_at(text, 12);
+	if (!text_is(text, 0, "http/1.", 7) || (__u32)text_at(text, 7) - '0' > 9 ||
+	    text_at(text, 8) != ' ' || (behind != ' ' && behind != '\r' && behind != '\n'))
 		return HTTP_NOT;
 	status = http_number(text, 9, 12);
 	if (status < 100)
 		return HTTP_NOT;
 	head->status = (__u32)status;
-	line = text_find(text, 0, '\n');
+	line = text_find(text, 12, '\n');
 	if (line >= text->length)
-		return HTTP_INCOMPLETE;
+		return http_more(text);
 	return http_headers(text, head, line + 1);
 }
 

@@ -16,8 +16,8 @@ enum socket_mode {
 	SOCKET_FRESH = 0,   /* nothing was sent yet */
 	SOCKET_HTTP = 1,    /* requests and bodies that pass; each message may begin a request */
 	SOCKET_SWALLOW = 3, /* `swallow` bytes of an answered request's body are still to come */
-	SOCKET_DEAF = 4,    /* everything the client sends is swallowed */
-	SOCKET_REFUSED = 5, /* every send fails */
+	SOCKET_DEAF = 4,    /* the kernel has had the last word: what still comes is swallowed */
+	SOCKET_HUNG = 5,    /* a request was swallowed; so is what follows, until the rule ends */
 	SOCKET_NAMED = 6,   /* TLS whose name was matched: hang may still apply */
 	SOCKET_OPAQUE = 7,  /* not looked at any more */
 };
@@ -49,10 +49,12 @@ struct socket_state {
 	__u32 mode;	      /* enum socket_mode */
 	__u32 packet_rule;    /* 1 + rule whose packets are dropped; 0: none */
 	__u32 behind_answer;  /* bytes of the message at hand behind a request that was answered */
+	__u32 hung_rule;      /* SOCKET_HUNG: the rule */
 	__u32 answer_due;     /* 1 + rule that answers once the request's body is swallowed */
 	__u32 next_sequence;  /* TCP sequence number that belongs to `received` */
 	__u32 sequence_known; /* the SYN-ACK was seen */
-	__u32 inbound;	      /* the peer opened it: never touched */
+	__u32 padding;
+	__u32 inbound; /* the peer opened it: never touched */
 	__u32 port;
 	__u8 address[16];
 };

@@ -15,7 +15,13 @@
 #endif
 
 #define FAULT_INLINE static __always_inline
+#ifdef __bpf__
 #define FAULT_SCAN   __attribute__((weak, noinline))
+#define FAULT_UNROLL _Pragma("unroll")
+#else
+#define FAULT_SCAN static __attribute__((noinline, unused))
+#define FAULT_UNROLL
+#endif
 
 #define NULL_POINTER ((void *)0)
 

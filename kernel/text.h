@@ -43,7 +43,7 @@ FAULT_INLINE int text_is(const struct fault_text *text, __u32 index, const char 
 {
 	__u32 i;
 
-#pragma unroll
+	FAULT_UNROLL
 	for (i = 0; i < length; i++)
 		if (byte_lower(text_at(text, index + i)) != (__u8)lower[i])
 			return 0;
@@ -71,8 +71,9 @@ FAULT_SCAN __u32 text_find(const struct fault_text *text, __u32 start, __u32 wan
 
 /*
  * Builds the key of map `names` from `length` bytes at `start`: reversed, lower-cased, a root dot
- * dropped, NUL at the end. 0, or -1 when there is no name that a rule could mean (empty, longer
- * than 253 bytes).
+ * dropped, NUL at the end. 0, or -1 when there is no name that a rule could mean: empty, longer
+ * than 253 bytes, beyond the text, an empty label in front, blanks or control bytes. A NUL in it
+ * would pass for the end of an exact name.
  */
 FAULT_SCAN int text_name_key(const struct fault_text *text, __u32 start, __u32 length,
 			     struct fault_name_key *key)
@@ -83,13 +84,17 @@ FAULT_SCAN int text_name_key(const struct fault_text *text, __u32 start, __u32 l
 		return -1;
 	if (length && text_at(text, start + length - 1) == '.')
 		length--;
-	if (!length || length > FAULT_NAME_MAX - 3 || start + length > FAULT_TEXT_MAX)
+	if (!length || length > FAULT_NAME_MAX - 3 || start > FAULT_TEXT_MAX ||
+	    start + length > text->length || text_at(text, start) == '.')
 		return -1;
 	for (i = 0; i < FAULT_NAME_MAX - 1; i++) {
+		__u8 byte = text_at(text, start + length - 1 - i);
+
 		if (i >= length)
 			break;
-		key->name[i & (FAULT_NAME_MAX - 1)] =
-			byte_lower(text_at(text, start + length - 1 - i));
+		if (byte <= ' ')
+			return -1;
+		key->name[i & (FAULT_NAME_MAX - 1)] = byte_lower(byte);
 	}
 	key->name[length & (FAULT_NAME_MAX - 1)] = 0;
 	key->length = (length + 1) * 8;

@@ -101,6 +101,7 @@ static __u64 next_end(const struct engine *engine, __u64 *ret_rules, enum engine
 	__u64 first = UINT64_MAX;
 
 	*ret_rules = 0;
+	*ret_cause = ENGINE_CAUSE_NONE;
 	for (__u32 i = 0; i < FAULT_RULES_MAX; i++) {
 		enum engine_cause cause;
 		__u64 at;

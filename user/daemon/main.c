@@ -4,8 +4,6 @@
  * becomes the privileged engine.
  */
 #include <argp.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,6 +16,7 @@
 #include "user/daemon/bpf.h"
 #include "user/daemon/cgroup.h"
 #include "user/daemon/engine.h"
+#include "user/daemon/identity.h"
 #include "user/daemon/listener.h"
 #include "user/daemon/notify.h"
 #include "user/daemon/privilege.h"
@@ -124,31 +123,33 @@ static const struct argp argp = {
 
 static int find_user(struct daemon *daemon, struct failure *failure)
 {
-	const char *name = daemon->options.user;
-	const struct passwd *user = name ? getpwnam(name) : getpwnam("faultd");
+	const char *given = daemon->options.user, *name = given ? given : "faultd";
+	int r = identity_find_user(name, &daemon->uid, &daemon->gid);
 
-	if (!user && !name)
-		user = getpwnam("nobody");
-	if (!user)
-		return fail(failure, -ENOENT, "there is no user '%s'", name ? name : "nobody");
-	if (!user->pw_uid)
+	if (r == -ENOENT && !given) {
+		name = "nobody";
+		r = identity_find_user(name, &daemon->uid, &daemon->gid);
+	}
+	if (r)
+		return fail(failure, r, "user '%s': %s", name,
+			    r == -ENOENT ? "there is none" : strerror(-r));
+	if (!daemon->uid)
 		return fail(failure, -EINVAL, "the api process must not be root");
-	daemon->uid = user->pw_uid;
-	daemon->gid = user->pw_gid;
 	return 0;
 }
 
 static int find_group(struct daemon *daemon, struct failure *failure)
 {
-	const struct group *group;
+	const char *name = daemon->options.group;
+	int r;
 
 	daemon->group = (gid_t)-1;
-	if (!daemon->options.group)
+	if (!name)
 		return 0;
-	group = getgrnam(daemon->options.group);
-	if (!group)
-		return fail(failure, -ENOENT, "there is no group '%s'", daemon->options.group);
-	daemon->group = group->gr_gid;
+	r = identity_find_group(name, &daemon->group);
+	if (r)
+		return fail(failure, r, "group '%s': %s", name,
+			    r == -ENOENT ? "there is none" : strerror(-r));
 	return 0;
 }
 

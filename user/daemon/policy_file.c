@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the policy file: a table of keys, each with its reader. */
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/number.h"
+#include "user/daemon/identity.h"
 #include "user/daemon/policy.h"
 #include "user/experiment/yaml.h"
 
@@ -134,26 +133,27 @@ static int read_protect(const struct yaml_node *node, struct policy *policy,
 	return r;
 }
 
+/* A name, or a number for what this host has no name for. */
 static int find_user(const char *name, uid_t *ret_uid)
 {
-	const struct passwd *user = getpwnam(name);
 	uint64_t number;
 
-	if (!user && number_parse_u64(name, 0, UINT32_MAX - 1, &number))
-		return -ENOENT;
-	*ret_uid = user ? user->pw_uid : (uid_t)number;
-	return 0;
+	if (!number_parse_u64(name, 0, UINT32_MAX - 1, &number)) {
+		*ret_uid = (uid_t)number;
+		return 0;
+	}
+	return identity_find_user(name, ret_uid, NULL);
 }
 
 static int find_group(const char *name, gid_t *ret_gid)
 {
-	const struct group *group = getgrnam(name);
 	uint64_t number;
 
-	if (!group && number_parse_u64(name, 0, UINT32_MAX - 1, &number))
-		return -ENOENT;
-	*ret_gid = group ? group->gr_gid : (gid_t)number;
-	return 0;
+	if (!number_parse_u64(name, 0, UINT32_MAX - 1, &number)) {
+		*ret_gid = (gid_t)number;
+		return 0;
+	}
+	return identity_find_group(name, ret_gid);
 }
 
 /* Names are looked up now, so that the api process never has to. */
@@ -269,30 +269,22 @@ static int read_trusted(const char *path, char **ret_text, size_t *ret_length,
 	return 0;
 }
 
-int policy_load(const char *path, struct policy *ret_policy, struct failure *failure)
+int policy_parse(const char *path, const char *text, size_t length, struct policy *ret_policy,
+		 struct failure *failure)
 {
 	_cleanup_yaml_ struct yaml_node *root = NULL;
 	_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
-	_cleanup_free_ char *text = NULL;
 	struct policy policy;
-	size_t length = 0;
 	int r;
 
 	if (!diagnostics)
 		return fail(failure, -ENOMEM, "out of memory");
-	policy_defaults(&policy);
-	r = read_trusted(path, &text, &length, failure);
-	if (r == -ENOENT) {
-		*ret_policy = policy;
-		return 0;
-	}
-	if (r)
-		return r;
 	r = yaml_parse(text, length, &root, diagnostics);
 	if (r || diagnostics->total)
 		return fail(failure, r ? r : -EINVAL, "%s:%d:%d: %s", path,
 			    diagnostics->items[0].line, diagnostics->items[0].column,
 			    diagnostics->total ? diagnostics->items[0].message : strerror(-r));
+	policy_defaults(&policy);
 	r = read_root(path, root, &policy, failure);
 	if (r) {
 		policy_free(&policy);
@@ -300,4 +292,17 @@ int policy_load(const char *path, struct policy *ret_policy, struct failure *fai
 	}
 	*ret_policy = policy;
 	return 0;
+}
+
+int policy_load(const char *path, struct policy *ret_policy, struct failure *failure)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
+	int r = read_trusted(path, &text, &length, failure);
+
+	if (r == -ENOENT) {
+		policy_defaults(ret_policy);
+		return 0;
+	}
+	return r ? r : policy_parse(path, text, length, ret_policy, failure);
 }

@@ -65,10 +65,7 @@ static void load_word(const struct yaml_node *node, struct plan_rule *rule, bool
 {
 	enum fault_effect effect;
 
-	if (node->length == 0) {
-		diagnose(diagnostics, node->at, "'effect' has no value");
-		suggest(diagnostics, "it is one of %s", EFFECT_LIST);
-	} else if (plan_effect_by_name(node->text, &effect) < 0) {
+	if (plan_effect_by_name(node->text, &effect) < 0) {
 		unknown_effect(node, diagnostics);
 	} else if (!is_plain(effect)) {
 		diagnose(diagnostics, node->at, "effect '%s' says what it does in a mapping",

@@ -260,9 +260,14 @@ static int load_fault(struct loader *loader, const struct yaml_node *key,
 	if (r == 0 && nodes[FAULT_MATCH]) {
 		const struct yaml_node *match = nodes[FAULT_MATCH];
 
-		if (match->kind == YAML_TEXT || node_count(match) == 0)
+		if (match->kind == YAML_TEXT) {
 			schema_wrong_kind(&schema_fault.keys[FAULT_MATCH], match,
 					  loader->diagnostics);
+		} else if (node_count(match) == 0) {
+			diagnose(loader->diagnostics, match->at, "'match' is empty");
+			suggest(loader->diagnostics, "for example 'match: %s'",
+				schema_fault.keys[FAULT_MATCH].example);
+		}
 		for (size_t i = 0; match->kind != YAML_TEXT && i < node_count(match) && r == 0; i++)
 			r = load_endpoint(&reading, node_item(match, i));
 	}

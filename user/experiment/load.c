@@ -134,6 +134,11 @@ static int load_protection(const struct yaml_node *node, struct plan_protect *pr
 	protect->text = strdup(node->text);
 	if (!prefix || !protect->text)
 		return -ENOMEM;
+	if (strspn(prefix, "0123456789-") == strlen(prefix)) {
+		diagnose(diagnostics, node->at, "'%s' is no protection", node->text);
+		suggest(diagnostics, "quote an entry with a comma: \"10.0.0.0/8 port 22,443\"");
+		return 0;
+	}
 	if (strchr(prefix, ' ')) {
 		diagnose(diagnostics, node->at, "'%s' is no protection", node->text);
 		suggest(diagnostics, "write 'PREFIX' or 'PREFIX port N[,N-M]'");

@@ -316,10 +316,14 @@ static bool kind_fits(const struct schema_key *key, const struct yaml_node *node
 void schema_wrong_kind(const struct schema_key *key, const struct yaml_node *node,
 		       struct diagnostics *diagnostics)
 {
+	const char *article = "";
+
+	if (key->type_text)
+		article = strchr("aeiou", key->type_text[0]) ? "an " : "a ";
 	if (node->kind == YAML_TEXT && node->length == 0)
 		diagnose(diagnostics, node->at, "'%s' has no value", key->key);
 	else
-		diagnose(diagnostics, node->at, "'%s' must be %s, not %s", key->key,
+		diagnose(diagnostics, node->at, "'%s' must be %s%s, not %s", key->key, article,
 			 key->type_text ? key->type_text : types[key->type].name,
 			 yaml_kind_name(node));
 	suggest_example(key, diagnostics);

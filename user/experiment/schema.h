@@ -33,8 +33,8 @@ struct schema_key {
 	const char *key;
 	enum schema_type type;
 	bool required;
-	const char *type_text;	   /* for people, where the type alone does not say it; or NULL */
-	const char *fallback;	   /* text of the default value; NULL: none */
+	const char *type_text; /* without article, where the type alone does not say it; or NULL */
+	const char *fallback;  /* text of the default value; NULL: none */
 	const char *fallback_text; /* default in words, where it is no constant; or NULL */
 	uint64_t low, high;	   /* bounds: ns, ppm, number, or bytes of text; high 0: none */
 	const char *const *words;  /* SCHEMA_WORD, SCHEMA_FLAG: ends with NULL */

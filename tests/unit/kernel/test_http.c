@@ -128,6 +128,41 @@ static void test_not_http(void **state)
 	assert_int_equal(http_parse_request(&text, NULL), HTTP_NOT);
 }
 
+/* What is taken for the front of a request is held back until more of it comes. These never become
+ * one, and their servers would wait for them for ever. */
+static void test_openings_of_others(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t length;
+	} cases[] = {
+		STALE_TEXT("AMQP\x00\x00\x09\x01"),
+		STALE_TEXT("JRMI\x00\x02K"),
+		STALE_TEXT("ZBXD\x01\x05\x00\x00\x00\x00\x00\x00\x00hello"),
+		STALE_TEXT("P\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xdd\x07"),
+		STALE_TEXT("B\x00\x00\x0b\x00\x00"),
+		STALE_TEXT("-GET / "),
+		STALE_TEXT("GET \x00"),
+		STALE_TEXT("GET /\x00"),
+		STALE_TEXT("GET /a\t"),
+		STALE_TEXT("GET /\r"),
+		STALE_TEXT("GET  "),
+		STALE_TEXT("GET / F"),
+		STALE_TEXT("GET / HTTPS"),
+		STALE_TEXT("PRI * HTTP/2"),
+		STALE_TEXT("GET / HTTP/1.x"),
+		STALE_TEXT("GET / HTTP/1.1x"),
+		STALE_TEXT("GET / HTTP/1.1\rx"),
+		STALE_TEXT("ABCDEFGHIJKLMNOPQRSTU"),
+	};
+	struct http_head head;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (parse_bytes(cases[i].bytes, cases[i].length, &head) != HTTP_NOT)
+			fail_msg("taken for the front of a request: '%s'", cases[i].bytes);
+}
+
 static const struct {
 	const char *target;
 	const char *path;
@@ -500,12 +535,19 @@ static void test_long_head(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_methods),		  cmocka_unit_test(test_not_http),
-		cmocka_unit_test(test_targets),		  cmocka_unit_test(test_ambiguous_targets),
-		cmocka_unit_test(test_long_authority),	  cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_ambiguous_headers), cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_line_ends),	  cmocka_unit_test(test_every_cut),
-		cmocka_unit_test(test_long_path),	  cmocka_unit_test(test_many_headers),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_not_http),
+		cmocka_unit_test(test_openings_of_others),
+		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_ambiguous_targets),
+		cmocka_unit_test(test_long_authority),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_ambiguous_headers),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_line_ends),
+		cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_many_headers),
 		cmocka_unit_test(test_long_head),
 	};
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which rule acts on a message, when several have matched it. Global functions of scalars and
+ * pointers, so that the verifier checks each once.
+ */
+#ifndef FAULTD_DECIDE_H
+#define FAULTD_DECIDE_H
+
+#include "kernel/lookup.h"
+
+/* What the front of a message was recognised as. */
+enum message_kind {
+	KIND_OTHER = 0, /* first bytes of neither HTTP/1 nor TLS */
+	KIND_HTTP = 1,
+	KIND_TLS = 2,	/* a ClientHello */
+	KIND_LATER = 3, /* further bytes of a connection that is neither HTTP nor new */
+};
+
+struct message_decision {
+	struct flow flow;
+	__u64 cookie;
+	__u64 now;
+	__u64 item;	   /* number of the request on its connection */
+	__u64 connected;   /* rules whose connect was counted before */
+	__u32 kind;	   /* enum message_kind */
+	__u32 method;	   /* enum fault_method */
+	__u32 first;	   /* the connection's first message */
+	__u32 out_of_step; /* an earlier response is still due: an answer would overtake it */
+	__u32 address_only;
+	__u32 winner;	   /* 1 + the rule that acts; 0: none */
+	__u32 effect;	   /* of the winner */
+	__u32 packet_rule; /* 1 + rule whose packets are to be dropped */
+	__u32 stays;	   /* a matched rule may still act on later messages */
+	__u32 padding;
+};
+
+/* Why `effect` cannot be carried out on a message of this kind; HIT when it can. */
+static __always_inline enum fault_reason message_obstacle(const struct message_decision *decision,
+							  __u32 effect)
+{
+	if (effect == FAULT_EFFECT_ANSWER) {
+		if (decision->kind == KIND_TLS)
+			return FAULT_REASON_TLS_HIDES;
+		if (decision->kind != KIND_HTTP)
+			return FAULT_REASON_NOT_HTTP;
+		if (decision->out_of_step)
+			return FAULT_REASON_PIPELINED;
+	}
+	if (effect == FAULT_EFFECT_ALERT && decision->kind != KIND_TLS)
+		return FAULT_REASON_NOT_HTTP;
+	return FAULT_REASON_HIT;
+}
+
+/* Lets one rule, matched in every dimension but the method, act on the message. */
+FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 index)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	__u32 effect;
+	int reason;
+
+	if (!decision || !rule)
+		return 0;
+	effect = rule->effect;
+	if (decision->kind == KIND_LATER && effect != FAULT_EFFECT_HANG)
+		return 0;
+	if (decision->kind == KIND_HTTP && !match_method(rule, decision->method))
+		return 0;
+	if (decision->kind != KIND_LATER) {
+		if (decision->first && !(decision->connected >> (index & 63) & 1))
+			count_arrival(index, MATCH_CONNECT, decision->now);
+		count_arrival(index, MATCH_REQUEST, decision->now);
+	}
+	reason = message_obstacle(decision, effect);
+	if (reason == FAULT_REASON_HIT)
+		reason = rule_verdict(index, decision->cookie,
+				      effect == FAULT_EFFECT_ANSWER ? decision->item : 0,
+				      decision->now);
+	if (effect == FAULT_EFFECT_HANG)
+		decision->stays = 1;
+	if (effect == FAULT_EFFECT_DROP || effect == FAULT_EFFECT_LOSS) {
+		if (!decision->packet_rule)
+			decision->packet_rule = index + 1;
+		if (reason == FAULT_REASON_HIT)
+			return 0; /* the packets are counted as they are dropped */
+	}
+	if (reason == FAULT_REASON_HIT && decision->winner)
+		reason = FAULT_REASON_OUTRANKED;
+	if (reason != FAULT_REASON_HIT) {
+		if (decision->kind != KIND_LATER)
+			count_pass(index, &decision->flow, reason, decision->now);
+		return 0;
+	}
+	decision->winner = index + 1;
+	decision->effect = effect;
+	count_hit(index, &decision->flow, decision->now);
+	if (decision->address_only && (rule->flags & FAULT_RULE_BY_NAME))
+		count_reason(index, FAULT_REASON_ADDRESS_ONLY);
+	return 0;
+}
+
+FAULT_SCAN int message_decide(struct message_decision *decision, __u64 mask)
+{
+	int i;
+
+	if (!decision)
+		return 0;
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1)
+		message_decide_rule(decision, mask_lowest(mask));
+	return 0;
+}
+
+#endif
