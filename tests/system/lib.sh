@@ -206,6 +206,13 @@ counter() {
 		'[.rules[] | select(.fault == $fault) | .[$field]] | add // 0' <<<"$reply"
 }
 
+# reason_count FAULT WORD: how often the kernel gave this reason for the rules of a fault.
+reason_count() {
+	expect_api 200 GET "/runs/$run/counters"
+	jq --raw-output --arg fault "$1" --arg word "$2" \
+		'[.rules[] | select(.fault == $fault) | .reasons[$word]] | add // 0' <<<"$reply"
+}
+
 # await SECONDS CMD...: until CMD succeeds, asked every 20 ms; fails when it does not in time.
 await() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
