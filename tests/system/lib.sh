@@ -101,12 +101,13 @@ services() {
 # hold NAME client|services ADDRESS PORT COUNT [ARGUMENT...]: opens connections and keeps them, under
 # that name; each has made one request (see hold.py).
 hold() {
-	local pipe=$TESTBED_DIR/hold-$1 first
+	local pipe=$TESTBED_DIR/hold-$1 in out first
 
 	mkfifo "$pipe.in" "$pipe.out"
 	"$2" "$CLIENTS/hold.py" "${@:6}" "$3" "$4" "$5" <"$pipe.in" >"$pipe.out" &
-	exec {held_in[$1]}>"$pipe.in" {held_out[$1]}<"$pipe.out"
-	read -r -t 10 -u "${held_out[$1]}" first || fail "hold $1: no connection"
+	exec {in}>"$pipe.in" {out}<"$pipe.out"
+	held_in[$1]=$in held_out[$1]=$out
+	read -r -t 10 -u "$out" first || fail "hold $1: no connection"
 	assert_eq "$first" "$5 200" "hold $1"
 }
 
@@ -121,7 +122,9 @@ ask() {
 
 # release NAME: closes the connections.
 release() {
-	exec {held_in[$1]}>&- {held_out[$1]}<&-
+	local in=${held_in[$1]} out=${held_out[$1]}
+
+	exec {in}>&- {out}<&-
 	rm "$TESTBED_DIR/hold-$1.in" "$TESTBED_DIR/hold-$1.out"
 }
 
