@@ -57,7 +57,7 @@ FAULT_SCAN __u32 dns_skip_name(const struct fault_text *text, __u32 at)
 		if (length == 0)
 			return at + 1;
 		if (length >= 0xc0)
-			return at + 2;
+			return at + 2 <= text->length ? at + 2 : 0;
 		if (length > 63)
 			return 0;
 		at += 1 + length;
@@ -77,6 +77,9 @@ FAULT_SCAN int dns_name_step(const struct fault_text *text, struct dns_name *nam
 		return DNS_NAME_BROKEN;
 	byte = text_at(text, name->at);
 	if (name->left) {
+		/* Would pass for a label's end, or for the end of an exact name's key. */
+		if (byte == '.' || byte <= ' ')
+			return DNS_NAME_BROKEN;
 		name->bytes[name->length & (FAULT_NAME_MAX - 1)] = byte_lower(byte);
 		name->length++;
 		name->left--;
@@ -84,6 +87,8 @@ FAULT_SCAN int dns_name_step(const struct fault_text *text, struct dns_name *nam
 		return DNS_NAME_MORE;
 	}
 	if (byte >= 0xc0) {
+		if (name->at + 1 >= text->length)
+			return DNS_NAME_BROKEN;
 		name->at = (__u32)(byte & 0x3f) << 8 | text_at(text, name->at + 1);
 		return ++name->jumps > DNS_POINTERS_MAX ? DNS_NAME_BROKEN : DNS_NAME_MORE;
 	}
@@ -153,6 +158,8 @@ FAULT_SCAN int dns_read_record(const struct fault_text *text, __u32 at, struct d
 		return -1;
 	record->type = text_be16(text, at);
 	record->ttl = text_be32(text, at + 4);
+	if (record->ttl >> 31)
+		record->ttl = 0; /* RFC 2181, 8 */
 	record->data_length = text_be16(text, at + 8);
 	record->data_at = at + 10;
 	if (record->data_at + record->data_length > text->length)

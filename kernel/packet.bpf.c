@@ -324,7 +324,10 @@ static __always_inline void dns_learn(const struct fault_text *text)
 	if (!dns_is_answer(text))
 		return;
 	count = text_be16(text, 6);
-	start = dns_skip_name(text, 12) + 4;
+	start = dns_skip_name(text, 12);
+	if (!start)
+		return;
+	start += 4; /* type and class */
 	mask = dns_look_name(12);
 	for (pass = 0; pass < 2; pass++) {
 		at = start;

@@ -590,7 +590,8 @@ bool analysis_settled(const struct history *history, uint64_t now)
 	if (last && (!last->lifted_last || last->lifted_last > now))
 		settled = false;
 	for (size_t i = 0; last && i < history->workflows_count && settled; i++)
-		settled = workflow_settled(history, (uint32_t)i, last, now);
+		settled = since(now, last->lifted_last) >= history->workflows[i].stable_span_ns &&
+			  workflow_settled(history, (uint32_t)i, last, now);
 	analysis_free(&analysis);
 	return settled;
 }

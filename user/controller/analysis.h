@@ -106,6 +106,7 @@ struct analysis {
 	size_t episodes_count;
 	size_t workflows_count;
 	enum verdict verdict;
+	int exit_code;
 	char reason[256]; /* one line: what decided the verdict */
 };
 
@@ -120,8 +121,9 @@ void analysis_free(struct analysis *analysis);
 bool analysis_steady(const struct history *history, uint64_t until, char *ret_reason, size_t size);
 
 /*
- * Whether every window has ended by `now` and every workflow is stable, or was never affected and
- * has been seen to succeed for as long: a recover step ends then. False also without memory.
+ * Whether every window has ended by `now` and every workflow is stable, or was never affected, and
+ * has been watched since the lift for as long as stable asks: a recover step ends then. False also
+ * without memory.
  */
 bool analysis_settled(const struct history *history, uint64_t now);
 

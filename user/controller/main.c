@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/controller/client.h"
 #include "user/controller/verb.h"
@@ -142,7 +141,6 @@ static void print_usage(FILE *out)
 
 int main(int argc, char **argv)
 {
-	log_setup("faultctl", LOG_LEVEL_INFO);
 	if (argc < 2) {
 		print_usage(stderr);
 		return EXIT_USAGE;

@@ -405,6 +405,7 @@ static int apply_end(struct history *history, const json_t *record, struct failu
 
 	if (!name || run_end_by_name(name, &history->end) < 0)
 		return fail(failure, -EINVAL, "no such end: \"%s\"", name ? name : "");
+	history->exit_code = (int)json_u64(record, "exit_code");
 	history->end_text = text && *text ? strdup(text) : NULL;
 	return 0;
 }

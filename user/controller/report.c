@@ -342,7 +342,7 @@ int report_journal(const char *path, enum report_format format, FILE *out, int *
 	else if (r == 0)
 		r = report_table(&history, &run, &analysis, columns(out), out);
 	if (r == 0)
-		*ret_exit_code = verdict_exit_code(analysis.verdict);
+		*ret_exit_code = analysis.exit_code;
 	else
 		fail(failure, r, "%s: %s", path, strerror(-r));
 	analysis_free(&analysis);

@@ -204,7 +204,7 @@ int report_json(const struct history *history, const struct journal_run *run,
 
 	put(report, "format", REPORT_FORMAT);
 	json_object_set_new(report, "verdict", json_string(verdict_name(analysis->verdict)));
-	put(report, "exit_code", (uint64_t)verdict_exit_code(analysis->verdict));
+	put(report, "exit_code", (uint64_t)analysis->exit_code);
 	json_object_set_new(report, "reason", json_string(analysis->reason));
 	json_object_set_new(report, "journal", json_string(run->path));
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++)

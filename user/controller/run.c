@@ -48,7 +48,8 @@ void run_end(struct run *run, enum run_end end, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(run->end_text, sizeof(run->end_text), format, arguments);
 	va_end(arguments);
-	if (end != END_COMPLETED)
+	/* A run that was never armed fails with one line, which the verb prints. */
+	if (end != END_COMPLETED && run->id[0])
 		progress_note(run->progress, now, "%s%s%s", run_end_name(end),
 			      run->end_text[0] ? ": " : "", run->end_text);
 	loop_timer_cancel(run->loop, &run->step_timer);
@@ -105,9 +106,9 @@ static bool window_open(const struct run *run)
 
 static void finish(struct run *run)
 {
-	run_record(run, json_pack("{s:s, s:I, s:s, s:s}", "record", "end", "at_ns",
+	run_record(run, json_pack("{s:s, s:I, s:s, s:i, s:s}", "record", "end", "at_ns",
 				  (json_int_t)clock_boottime_ns(), "end", run_end_name(run->end),
-				  "text", run->end_text));
+				  "exit_code", run->exit_code, "text", run->end_text));
 	loop_stop(run->loop);
 }
 

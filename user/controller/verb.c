@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "user/controller/verb.h"
 
+#include <stdarg.h>
+
 #include "user/base/cleanup.h"
 
 const struct verb verbs[] = {
@@ -25,3 +27,14 @@ const struct verb verbs[] = {
 	 "Say what this host can do, and what is missing for the rest", NULL},
 };
 const size_t verbs_count = ARRAY_SIZE(verbs);
+
+void verb_complain(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("faultctl: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}

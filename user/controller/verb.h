@@ -54,6 +54,8 @@ int verb_doctor(const struct arguments *arguments);
 /* Reads an experiment for a verb, prints its diagnostics on stderr. 0 or the exit code. */
 int verb_load(const struct arguments *arguments, const char *path,
 	      struct experiment *ret_experiment);
+/* "faultctl: ..." on stderr. */
+void verb_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The seed of the command line, or a fresh one. */
 uint64_t verb_seed(const struct arguments *arguments);
 

@@ -5,7 +5,6 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/base/log.h"
 #include "user/controller/client.h"
 #include "user/controller/record_json.h"
 #include "user/controller/verb.h"
@@ -29,7 +28,7 @@ static void on_reply(void *data, const struct client_reply *reply)
 	if (reply->outcome == CLIENT_OK) {
 		conversation->body = json_incref((json_t *)reply->body);
 	} else {
-		log_error("%s", reply->text);
+		verb_complain("%s", reply->text);
 		conversation->exit_code = client_exit_code(reply);
 	}
 	loop_stop(conversation->loop);
@@ -41,7 +40,7 @@ static int begin(struct conversation *conversation, const char *socket_path)
 	if (loop_new(&conversation->loop) < 0 ||
 	    http_new(conversation->loop, &conversation->http) < 0 ||
 	    client_new(conversation->http, socket_path, &conversation->client) < 0) {
-		log_error("out of memory");
+		verb_complain("out of memory");
 		return EXIT_FAILURE;
 	}
 	return 0;
@@ -65,7 +64,7 @@ static int ask(struct conversation *conversation, const char *method, const char
 	if (client_call(conversation->client, method, path, body, CALL_TIMEOUT_S * NS_PER_S,
 			on_reply, conversation) < 0 ||
 	    loop_run(conversation->loop) < 0)
-		log_error("the call could not be made");
+		verb_complain("the call could not be made");
 	return conversation->exit_code;
 }
 

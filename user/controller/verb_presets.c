@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/log.h"
 #include "user/controller/record_json.h"
 #include "user/controller/verb.h"
 
@@ -117,7 +116,7 @@ static int list(const struct arguments *arguments, const char *directory)
 	json_t *array = json_array();
 
 	if (preset_list(directory, &names) < 0) {
-		log_error("%s: cannot list the presets", directory);
+		verb_complain("%s: cannot list the presets", directory);
 		json_decref(array);
 		return EXIT_USAGE;
 	}
@@ -127,7 +126,7 @@ static int list(const struct arguments *arguments, const char *directory)
 
 		if (!diagnostics ||
 		    preset_load(directory, names.items[i], false, &preset, diagnostics) < 0) {
-			log_error("%s: not a valid preset", names.items[i]);
+			verb_complain("%s: not a valid preset", names.items[i]);
 			continue;
 		}
 		if (arguments->format == REPORT_JSON)
@@ -153,8 +152,9 @@ int verb_presets(const struct arguments *arguments)
 
 	if (!directory) {
 		if (experiment_presets_directory(found, sizeof(found)) < 0) {
-			log_error("no directory of presets; --presets DIR or FAULTD_PRESETS names "
-				  "one");
+			verb_complain(
+				"no directory of presets; --presets DIR or FAULTD_PRESETS names "
+				"one");
 			return EXIT_USAGE;
 		}
 		directory = found;

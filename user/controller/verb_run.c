@@ -6,7 +6,6 @@
 #include <sys/random.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/controller/run.h"
 #include "user/controller/verb.h"
@@ -35,7 +34,7 @@ static int load(const struct arguments *arguments, const char *path, bool resolv
 	_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
 
 	if (!diagnostics) {
-		log_error("out of memory");
+		verb_complain("out of memory");
 		return EXIT_FAILURE;
 	}
 	if (experiment_load(path, &options, ret_experiment, diagnostics) == 0)
@@ -111,7 +110,7 @@ int verb_plan(const struct arguments *arguments)
 		return r;
 	r = experiment_compile(&experiment, verb_seed(arguments), &plan, &failure);
 	if (r < 0)
-		log_error("%s: %s", path, failure.text);
+		verb_complain("%s: %s", path, failure.text);
 	else if (arguments->format == REPORT_JSON)
 		r = print_plan(&plan);
 	else
@@ -142,16 +141,16 @@ int verb_run(const struct arguments *arguments)
 	r = run_play(&options, &experiment, &journal, &refusal, &failure);
 	experiment_free(&experiment);
 	if (r < 0) {
-		log_error("%s", failure.text);
+		verb_complain("%s", failure.text);
 		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	/* Refused before anything was armed: there is nothing to report. */
 	if (refusal && failure.text[0]) {
-		log_error("%s", failure.text);
+		verb_complain("%s", failure.text);
 		return refusal;
 	}
 	if (report_journal(journal, arguments->format, stdout, &code, &failure) < 0)
-		log_error("%s", failure.text);
+		verb_complain("%s", failure.text);
 	return refusal ? refusal : code;
 }
 
@@ -162,7 +161,7 @@ int verb_report(const struct arguments *arguments)
 	int r = report_journal(arguments->operands[0], arguments->format, stdout, &code, &failure);
 
 	if (r < 0) {
-		log_error("%s", failure.text);
+		verb_complain("%s", failure.text);
 		return EXIT_USAGE;
 	}
 	return code;

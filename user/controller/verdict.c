@@ -240,4 +240,7 @@ void verdict_run(const struct history *history, struct analysis *analysis)
 			 ends[history->end].reason, history->end_text ? ": " : "",
 			 history->end_text ? history->end_text : "");
 	}
+	/* Why the daemon refused tells more than that it did. */
+	analysis->exit_code =
+		history->exit_code ? history->exit_code : verdict_exit_code(analysis->verdict);
 }

@@ -39,6 +39,9 @@ void policy_defaults(struct policy *ret_policy);
  * others may write it, -EINVAL when its content is wrong; `failure` says where.
  */
 int policy_load(const char *path, struct policy *ret_policy, struct failure *failure);
+/* The same for a text; `path` is for messages. */
+int policy_parse(const char *path, const char *text, size_t length, struct policy *ret_policy,
+		 struct failure *failure);
 void policy_free(struct policy *policy);
 
 /* Each 0, or -EACCES with the reason in `failure`. */

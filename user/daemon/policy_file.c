@@ -269,30 +269,22 @@ static int read_trusted(const char *path, char **ret_text, size_t *ret_length,
 	return 0;
 }
 
-int policy_load(const char *path, struct policy *ret_policy, struct failure *failure)
+int policy_parse(const char *path, const char *text, size_t length, struct policy *ret_policy,
+		 struct failure *failure)
 {
 	_cleanup_yaml_ struct yaml_node *root = NULL;
 	_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
-	_cleanup_free_ char *text = NULL;
 	struct policy policy;
-	size_t length = 0;
 	int r;
 
 	if (!diagnostics)
 		return fail(failure, -ENOMEM, "out of memory");
-	policy_defaults(&policy);
-	r = read_trusted(path, &text, &length, failure);
-	if (r == -ENOENT) {
-		*ret_policy = policy;
-		return 0;
-	}
-	if (r)
-		return r;
 	r = yaml_parse(text, length, &root, diagnostics);
 	if (r || diagnostics->total)
 		return fail(failure, r ? r : -EINVAL, "%s:%d:%d: %s", path,
 			    diagnostics->items[0].line, diagnostics->items[0].column,
 			    diagnostics->total ? diagnostics->items[0].message : strerror(-r));
+	policy_defaults(&policy);
 	r = read_root(path, root, &policy, failure);
 	if (r) {
 		policy_free(&policy);
@@ -300,4 +292,17 @@ int policy_load(const char *path, struct policy *ret_policy, struct failure *fai
 	}
 	*ret_policy = policy;
 	return 0;
+}
+
+int policy_load(const char *path, struct policy *ret_policy, struct failure *failure)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
+	int r = read_trusted(path, &text, &length, failure);
+
+	if (r == -ENOENT) {
+		policy_defaults(ret_policy);
+		return 0;
+	}
+	return r ? r : policy_parse(path, text, length, ret_policy, failure);
 }

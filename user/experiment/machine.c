@@ -259,9 +259,11 @@ static void find_apt(struct search *search)
 	const char *root = search->view->root;
 	struct dirent **entries = NULL;
 	char path[PATH_MAX];
+	size_t before;
 	int count;
 
 	search_file(search, root, "/etc/apt/sources.list", parse_apt_list);
+	before = search->findings->looked.count;
 	snprintf(path, sizeof(path), "%s%s", root, directory);
 	count = scandir(path, &entries, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
@@ -273,7 +275,7 @@ static void find_apt(struct search *search)
 		free(entries[i]);
 	}
 	free(entries);
-	if (count <= 0)
+	if (search->findings->looked.count == before)
 		search_text(search, directory, NULL, NULL);
 }
 

@@ -46,6 +46,7 @@ static int load_endpoints(const struct yaml_node *node, struct preset *preset,
 	for (size_t i = 0; i < node->count && r == 0; i++) {
 		const struct yaml_node *nodes[MATCH_COUNT], *item = node->values[i];
 		_cleanup_(plan_match_free) struct plan_match match = {0};
+		size_t before = diagnostics->total;
 
 		r = schema_read(&schema_match, item, item->at, NULL, nodes, diagnostics);
 		if (r < 0)
@@ -55,7 +56,8 @@ static int load_endpoints(const struct yaml_node *node, struct preset *preset,
 			continue;
 		}
 		r = load_match(nodes, &match, &preset->notes, diagnostics);
-		if (r == 0 && !plan_match_is_bounded(&match))
+		/* What was wrong may be all that it says. */
+		if (r == 0 && diagnostics->total == before && !plan_match_is_bounded(&match))
 			diagnose(diagnostics, item->at, "this would match everything");
 		if (r == 0)
 			r = add_endpoint(preset, &match);

@@ -273,7 +273,8 @@ static void test_settled(void **state)
 	story.seed = 3;
 	story_play(&story, &history);
 	assert_false(analysis_settled(&history, lift - 1));
-	assert_true(analysis_settled(&history, lift + (uint64_t)MS(1000)));
+	assert_false(analysis_settled(&history, lift + (uint64_t)MS(4999)));
+	assert_true(analysis_settled(&history, lift + (uint64_t)MS(5000)));
 	history_free(&history);
 }
 

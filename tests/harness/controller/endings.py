@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a run can end: refused, lost, halted, interrupted, aborted, unsteady, not exercised."""
+
+import os
+import signal
+
+from scenario import MS, Scenario, main
+
+
+def fails_while_injected(host, t):
+    return "503" if host.injected(t) else "ok"
+
+
+def ends(code, verdict, reason=None, then=None):
+    def check(scenario):
+        assert scenario.code == code, (scenario.code, scenario.out, scenario.err)
+        assert scenario.report["verdict"] == verdict, scenario.report["verdict"]
+        if reason:
+            assert reason == scenario.report["reason"], scenario.report["reason"]
+        if then:
+            then(scenario)
+
+    return check
+
+
+def refused(code, line):
+    """One line, no report, and nothing was armed."""
+
+    def check(scenario):
+        assert scenario.code == code, scenario.code
+        assert scenario.out == "", scenario.out
+        assert scenario.err == f"faultctl: {line}\n", scenario.err
+        assert [call[1:] for call in scenario.host.calls] == [("POST", "/v1/runs")]
+        assert scenario.journal()[-1]["end"] == "refused"
+
+    return check
+
+
+def refuse(status, code, text):
+    def setup(scenario):
+        scenario.host.refusal = (status, code, text)
+
+    return setup
+
+
+def injected_for(scenario, ms):
+    host = scenario.host
+    return host.injected_at and host.requests[-1][0] > host.injected_at + ms * MS
+
+
+async def stop_api(scenario):
+    await scenario.until(lambda: injected_for(scenario, 500))
+    scenario.stopped_at = scenario.host.requests[-1][0]
+    scenario.host.stop_api()
+
+
+def check_lost(scenario):
+    episode = scenario.report["episodes"][0]
+    window = episode["windows"][0]
+    # Between the last renewal and the end of the lease that it gave, or of the window.
+    assert window["cause"] == "crash", window
+    assert window["ended_at"]["first_ns"] <= scenario.stopped_at + 5 * MS, window
+    assert window["ended_at"]["last_ns"] <= window["planned_end_ns"], window
+    assert window["ended_at"]["last_ns"] >= scenario.stopped_at, window
+
+
+async def freeze(scenario):
+    await scenario.until(lambda: injected_for(scenario, 300))
+    scenario.host.frozen = True
+    await scenario.process.wait()
+    scenario.host.frozen = False
+
+
+def check_frozen(scenario):
+    lost = [record for record in scenario.journal() if record["record"] == "lost"]
+    assert len(lost) == 1
+    # The loop did not block: it gave up when the lease ended, and probed until then.
+    assert 0 <= lost[0]["at_ns"] - lost[0]["lease_until_ns"] <= 300 * MS, lost
+    last = max(t for t, _ in scenario.host.requests)
+    assert lost[0]["at_ns"] - last <= 200 * MS
+
+
+def send(number):
+    async def act(scenario):
+        await scenario.until(lambda: injected_for(scenario, 500))
+        scenario.process.send_signal(number)
+
+    return act
+
+
+def check_lifted_first(scenario):
+    calls = [call[1:] for call in scenario.host.calls if "renew" not in call[2]]
+    assert calls[-4:] == [("POST", "/v1/runs/r1/lift"), ("GET", calls[-3][1]),
+                          ("GET", "/v1/runs/r1/counters"), ("DELETE", "/v1/runs/r1")], calls
+    assert scenario.report["episodes"][0]["cause"] in ("lifted", "aborted")
+
+
+def check_aborted(scenario):
+    check_lifted_first(scenario)
+    assert scenario.report["episodes"][0]["cause"] == "aborted"
+
+
+async def halt(scenario):
+    await scenario.until(lambda: injected_for(scenario, 500))
+    scenario.host.answer("POST", "/v1/halt", b"")
+
+
+def check_halted(scenario):
+    assert scenario.report["episodes"][0]["cause"] == "halted"
+
+
+def check_no_inject(scenario):
+    assert not scenario.report["episodes"]
+    assert not any("/inject" in call[2] for call in scenario.host.calls)
+    assert scenario.host.run is None
+
+
+def commands(url):
+    """A command that fails with output, one that hangs with a child, one that cannot be run."""
+    common = {"every": "1s", "timeout": "500ms", "stable": {"successes": 2, "for": "1s"}}
+    return {
+        "work": {"http": {"get": url}, "every": "100ms", "timeout": "400ms",
+                 "stable": {"successes": 10, "for": "1s"}},
+        "fails": {"run": ["sh", "-c", f"curl -sf {url} >/dev/null || (echo no token; exit 7)"],
+                  **common},
+        "hangs": {"run": ["sh", "-c",
+                          f"curl -sf {url} >/dev/null || (sleep 47.11 & sleep 47.11)"], **common},
+        "dies": {"run": ["sh", "-c", f"curl -sf {url} >/dev/null || kill -TERM $$"], **common},
+    }
+
+
+def check_commands(scenario):
+    assert scenario.code == 0, (scenario.code, scenario.out)
+    attempts = [r for r in scenario.journal() if r["record"] == "attempt" and
+                r["outcome"] == "failure"]
+    seen = {(r["workflow"], r["class"]) for r in attempts if r["workflow"] != "work"}
+    assert seen == {("fails", "exit_code"), ("hangs", "timeout"), ("dies", "killed")}, seen
+    for record in attempts:
+        if record["workflow"] == "fails":
+            assert record["status"] == 7 and record["detail"] == "no token\n", record
+        if record["workflow"] == "dies":
+            assert record["errno"] == signal.SIGTERM, record
+        if record["workflow"] == "hangs":
+            took = record["ended_at_ns"] - record["started_at_ns"]
+            assert 500 * MS <= took <= 600 * MS, took
+    left = [pid for pid in os.listdir("/proc") if pid.isdigit() and command_line(pid) ==
+            b"sleep\x0047.11\x00"]
+    assert not left, left
+
+
+def command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def check_overrun(scenario):
+    units = [r for r in scenario.journal() if r["record"] == "unit"]
+    overrun = [r for r in units if r["class"] == "overrun"]
+    assert overrun and all(r["attempts"] == 0 and r["outcome"] == "failure" for r in overrun)
+    flying = most = 0
+    for at, step in sorted([(r["started_at_ns"], 1) for r in units if r["attempts"]] +
+                           [(r["ended_at_ns"], -1) for r in units if r["attempts"]]):
+        flying += step
+        most = max(most, flying)
+    assert most == 256, most
+
+
+main([
+    Scenario("busy", fails_while_injected, refused(4, "another run holds the host"),
+             setup=refuse(409, "busy", "another run holds the host")),
+    Scenario("denied", fails_while_injected, refused(4, "uid 1000 may not"),
+             setup=refuse(403, "denied", "uid 1000 may not")),
+    Scenario("invalid", fails_while_injected, refused(2, "rules: too many"),
+             setup=refuse(400, "invalid", "rules: too many")),
+    Scenario("unresolvable", fails_while_injected, refused(2, "no.example does not resolve"),
+             setup=refuse(422, "unresolvable", "no.example does not resolve")),
+    Scenario("broken daemon", fails_while_injected, refused(1, "the kernel said no"),
+             setup=refuse(500, "failed", "the kernel said no")),
+    Scenario("daemon gone", fails_while_injected, ends(3, "daemon_lost", then=check_lost),
+             during=stop_api, inject="6s"),
+    Scenario("daemon frozen", fails_while_injected,
+             ends(3, "daemon_lost",
+                  "the daemon was lost: the lease ran out without an answer from the daemon",
+                  check_frozen),
+             during=freeze, inject="6s", lease="1s"),
+    Scenario("SIGINT", fails_while_injected,
+             ends(130, "interrupted", "interrupted: SIGINT", check_lifted_first),
+             during=send(signal.SIGINT), inject="6s"),
+    Scenario("SIGTERM", fails_while_injected,
+             ends(130, "interrupted", "interrupted: SIGTERM", check_lifted_first),
+             during=send(signal.SIGTERM), inject="6s"),
+    Scenario("halted by another", fails_while_injected,
+             ends(6, "aborted", "the host was halted", check_halted), during=halt, inject="6s"),
+    Scenario("abort rule", fails_while_injected,
+             ends(6, "aborted", "an abort rule stopped the run: work: availability 0.0% over 2 s "
+                                "is below 50.0%", check_aborted),
+             inject="8s", abort=[{"workflow": "work", "availability below": "50%", "for": "2s"}]),
+    Scenario("unsteady", lambda host, t: "503",
+             ends(5, "unsteady", then=check_no_inject)),
+    Scenario("not exercised", lambda host, t: "ok",
+             ends(5, "not_exercised", "fault fault was injected, but no traffic met it")),
+    Scenario("budget missed",
+             lambda host, t: "503" if host.injected(t) or
+             (host.lifted_at and t < host.lifted_at + 1500 * MS) else "ok",
+             ends(1, "failed", "work: budget recover missed in episode 1"),
+             budget={"recover": "1s"}),
+    Scenario("budget inside the interval",
+             lambda host, t: "503" if host.injected(t) or
+             (host.lifted_at and t < host.lifted_at + 1000 * MS) else "ok",
+             ends(5, "inconclusive",
+                  "work: budget recover lies inside the measurement interval in episode 1"),
+             every="500ms", budget={"recover": "1s"}, recover="12s"),
+    Scenario("commands", fails_while_injected, check_commands, steady="3s", inject="3s",
+             workflows=commands),
+    Scenario("too many in flight", lambda host, t: "hang" if host.injected(t) else "ok",
+             ends(0, "passed", then=check_overrun), every="10ms", timeout="4s", inject="3s",
+             recover="10s"),
+])
