@@ -169,26 +169,30 @@ static void budget_limit(const struct workflow_budget *budget, int kind, char te
 	snprintf(text, CELL_SIZE, "%s", time);
 }
 
+/* Those that were met are counted, the others told one by one. */
 static void budgets_print(const struct history *history, const struct episode *episode, FILE *out)
 {
 	for (size_t i = 0; i < history->workflows_count; i++) {
 		const struct workflow_result *result = &episode->results[i];
-		const char *between = "";
+		unsigned int met = 0, all = 0;
 
+		for (int j = 0; j < BUDGET_COUNT; j++) {
+			all += result->budgets[j] != BUDGET_NONE;
+			met += result->budgets[j] == BUDGET_MET;
+		}
+		if (!all)
+			continue;
+		fprintf(out, "budgets of %s: %u of %u met", history->workflows[i].name, met, all);
 		for (int j = 0; j < BUDGET_COUNT; j++) {
 			char limit[CELL_SIZE];
 
-			if (result->budgets[j] == BUDGET_NONE)
+			if (result->budgets[j] == BUDGET_NONE || result->budgets[j] == BUDGET_MET)
 				continue;
-			if (!*between)
-				fprintf(out, "budgets of %s: ", history->workflows[i].name);
 			budget_limit(&history->workflows[i].budget, j, limit);
-			fprintf(out, "%s%s %s %s", between, budget_name((unsigned int)j), limit,
+			fprintf(out, "; %s %s %s", budget_name((unsigned int)j), limit,
 				budget_outcome_name(result->budgets[j]));
-			between = ", ";
 		}
-		if (*between)
-			fputc('\n', out);
+		fputc('\n', out);
 	}
 }
 
@@ -233,15 +237,14 @@ static void kernel_print(const struct episode *episode, FILE *out)
 		any = any || episode->kernel[i].connects || episode->kernel[i].requests;
 	if (!any)
 		return;
-	fprintf(out, "seen by the kernel, per unit:");
+	fprintf(out, "kernel, connects and requests per unit:");
 	for (unsigned int i = 0; i < PHASE_COUNT; i++) {
 		const struct kernel_figures *kernel = &episode->kernel[i];
 		char connects[CELL_SIZE], requests[CELL_SIZE];
 
 		cell_share(connects, kernel->connects, kernel->units, "");
 		cell_share(requests, kernel->requests, kernel->units, "");
-		fprintf(out, "%s %s %s connects %s requests", i ? "," : "", phase_name(i), connects,
-			requests);
+		fprintf(out, "%s %s %s %s", i ? "," : "", phase_name(i), connects, requests);
 	}
 	fputc('\n', out);
 }
@@ -264,9 +267,9 @@ static void episode_head(const struct history *history, const struct episode *ep
 	fprintf(out, "; injected at %s", text);
 	if (episode->effective_at) {
 		report_time(episode->effective_at - episode->injected_first, text);
-		fprintf(out, ", first hit %s later", text);
+		fprintf(out, ", hit after %s", text);
 	} else {
-		fprintf(out, ", no traffic met it");
+		fprintf(out, ", not hit");
 	}
 	if (episode->lifted_last) {
 		report_time(episode->lifted_last - history->started_at, text);

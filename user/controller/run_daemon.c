@@ -125,13 +125,22 @@ static void note_event(struct run *run, const json_t *event)
 {
 	const char *name = json_text(event, "event"), *cause = json_text(event, "cause");
 	const char *destination = json_text(event, "destination");
-	const char *fault = json_string_value(json_array_get(json_object_get(event, "faults"), 0));
+	const json_t *faults = json_object_get(event, "faults"), *fault;
+	char text[256];
+	size_t used = 0, i;
 
-	/* The replies to inject and lift say it already. */
-	if (strcmp(name, "armed") == 0 || strcmp(name, "injected") == 0)
+	/* The replies to inject, lift and the end say these already. */
+	if (strcmp(name, "armed") == 0 || strcmp(name, "injected") == 0 ||
+	    strcmp(name, "disarmed") == 0)
 		return;
-	progress_note(run->progress, json_u64(event, "at_ns"), "%s%s%s%s%s%s%s", name,
-		      fault ? " " : "", fault ? fault : "", destination ? " at " : "",
+	json_array_foreach(faults, i, fault)
+	{
+		if (used < sizeof(text))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+						 i ? ", " : " ", json_string_value(fault));
+	}
+	progress_note(run->progress, json_u64(event, "at_ns"), "%s%s%s%s%s%s", name,
+		      used ? text : "", destination && *destination ? " at " : "",
 		      destination ? destination : "", cause && *cause ? ": " : "",
 		      cause ? cause : "");
 }

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/controller/story.h"
+#include "user/controller/report.h"
+
+static void test_time(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} cases[] = {
+		{0, "0us"},
+		{999999, "999us"},
+		{1000000, "1ms"},
+		{999999999, "999ms"},
+		{1820000000, "1.82s"},
+		{9994999999, "9.99s"},
+		{9995000000, "10.0s"},
+		{59900000000, "59.9s"},
+		{59950000000, "1m00s"},
+		{125000000000, "2m05s"},
+		{3599499999999, "59m59s"},
+		{3599500000000, "1h00m"},
+		{3720000000000, "1h02m"},
+	};
+	char text[REPORT_TIME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		report_time(cases[i].ns, text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+static char *print(const struct history *history, const struct analysis *analysis)
+{
+	struct journal_run run = {
+		.path = "journal.jsonl",
+		.header = json_pack("{s:s, s:s, s:I, s:I, s:I}", "title", "A title", "host", "host",
+				    "seed", (json_int_t)7, "at_ns", (json_int_t)STORY_START,
+				    "realtime_ns", (json_int_t)1770055380000000000),
+	};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(report_table(history, &run, analysis, 80, out), 0);
+	fclose(out);
+	json_decref(run.header);
+	return text;
+}
+
+/* Nothing wraps on a terminal of 80 columns. */
+static void test_table(void **state)
+{
+	static const char expected[] =
+		"A title\n"
+		"2026-02-02T18:03:00.000Z on host, 40.0s long, seed 7\n"
+		"journal.jsonl\n"
+		"\n"
+		"              0                               20.0s                       40.0s\n"
+		"fault                         =================                                \n"
+		"work          ................xxxxxxxxxxxxxxxxxxx..............................\n"
+		"              =: injected   .: ok   x: failed   +: both\n"
+		"\n"
+		"Episode 1: fault; injected at 10.0s, hit after 0us, ended at 20.0s "
+		"(lifted)\n"
+		"\n"
+		"WORKFLOW DETECT OUTAGE RECOVER             AMPL SURGE AVAIL REL VERDICT\n"
+		"work     1.03s  12.0s  2.03s (1.53s,2.04s] 1.00 1.5   60.0% 0   passed\n"
+		"\n"
+		"WORKFLOW PHASE    UNITS OK TRIES     P50 P95 P99\n"
+		"work     baseline 20    20 1.00/unit 5ms 5ms 5ms\n"
+		"         fault    20    0  1.00/unit -   -   -\n"
+		"         recovery 40    36 1.00/unit 5ms 5ms 5ms\n"
+		"\n"
+		"verdict: passed: every budget met\n";
+	struct story story = {
+		.every = MS(500),
+		.ok_takes = MS(5),
+		.fail_takes = MS(7),
+		.attempts = 1,
+		.outages = {{MS(-10000), MS(2000)}},
+		.before = MS(10000),
+		.during = MS(10000),
+		.after = MS(20000),
+		.seed = 1,
+	};
+	struct history history;
+	struct analysis analysis;
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	story_play(&story, &history);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	text = print(&history, &analysis);
+	assert_string_equal(text, expected);
+	analysis_free(&analysis);
+	history_free(&history);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
