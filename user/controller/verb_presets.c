@@ -56,17 +56,18 @@ static json_t *preset_to_json(const struct preset *preset)
 /* "names a, b; ports 443": what is there of an endpoint. */
 static void print_endpoint(const json_t *endpoint)
 {
-	const char *key, *between = "  ";
-	json_t *values, *value;
-	size_t i;
+	static const char *const keys[] = {"names", "prefixes", "ports", "paths"};
+	const char *between = "  ";
 
-	json_object_foreach((json_t *)endpoint, key, values)
-	{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const json_t *values = json_object_get(endpoint, keys[i]);
+
 		if (!json_array_size(values))
 			continue;
-		printf("%s%s", between, key);
-		json_array_foreach(values, i, value)
-			printf("%s%s", i ? ", " : " ", json_string_value(value));
+		printf("%s%s", between, keys[i]);
+		for (size_t j = 0; j < json_array_size(values); j++)
+			printf("%s%s", j ? ", " : " ",
+			       json_string_value(json_array_get(values, j)));
 		between = "; ";
 	}
 	putchar('\n');
