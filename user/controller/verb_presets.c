@@ -75,14 +75,14 @@ static void print_endpoint(const json_t *endpoint)
 
 static void print_preset(const struct preset *preset, const json_t *object)
 {
-	const json_t *endpoints = json_object_get(object, "endpoints"), *endpoint;
-	size_t i;
+	const json_t *endpoints = json_object_get(object, "endpoints");
 
 	printf("%s (%s)\n", preset->name, preset->class);
 	if (preset->description)
 		printf("%s\n", preset->description);
-	json_array_foreach(endpoints, i, endpoint) print_endpoint(endpoint);
-	for (i = 0; i < preset->notes.count; i++)
+	for (size_t i = 0; i < json_array_size(endpoints); i++)
+		print_endpoint(json_array_get(endpoints, i));
+	for (size_t i = 0; i < preset->notes.count; i++)
 		printf("note: %s\n", preset->notes.items[i]);
 }
 

@@ -5,7 +5,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/controller/story.h"
 
-#define AT(seconds) ((uint64_t)((seconds)*1e9 + 0.5) + STORY_START)
+#define AT(milliseconds) ((uint64_t)(STORY_START + MS(milliseconds)))
 
 static void add_attempt(struct history *history, uint64_t unit, uint32_t number, uint64_t at,
 			bool ok)
