@@ -31,14 +31,6 @@ times() {
 	printf '{"duration_ns": %d000000, "lease_ns": %d000000}' "$1" "$2"
 }
 
-find_api() {
-	local children
-
-	read -r children <"/proc/$daemon_pid/task/$daemon_pid/children" || true
-	[[ $children =~ ^[0-9]+\ ?$ ]] || fail "the engine's children: '$children'"
-	api_pid=${children% }
-}
-
 is_gone() {
 	[[ ! -e /proc/$1 ]]
 }
