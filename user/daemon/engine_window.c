@@ -37,6 +37,7 @@ int engine_inject(struct engine *engine, struct engine_window *window, __u64 now
 {
 	struct engine_event event = {.at = now, .kind = ENGINE_EVENT_INJECTED};
 	__u64 reset;
+	int r;
 
 	if (window->rules & ~engine->classified.control.all_rules)
 		return fail(failure, -EINVAL, "no such rule is armed");
@@ -58,8 +59,12 @@ int engine_inject(struct engine *engine, struct engine_window *window, __u64 now
 	reset = rules_that_reset(engine, window->rules);
 	if (!reset)
 		return 0;
-	return engine_reset_existing(engine, reset, now, &window->existing_found,
-				     &window->existing_reset, failure);
+	r = engine_reset_existing(engine, reset, now, &window->existing_found,
+				  &window->existing_reset, failure);
+	/* Half of what was asked for would pass for the whole. */
+	if (r)
+		engine_lift(engine, window->rules, ENGINE_CAUSE_LIFTED, clock_boottime_ns());
+	return r;
 }
 
 void engine_lift(struct engine *engine, __u64 rules, enum engine_cause cause, __u64 at)
