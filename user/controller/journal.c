@@ -163,7 +163,9 @@ static int read_line(const char *line, size_t length, struct history *history,
 	if (!record)
 		return fail(failure, -EINVAL, "not JSON: %s", error.text);
 	kind = json_text(record, "record");
-	if (!run->header && (!kind || strcmp(kind, "header") != 0))
+	if (!kind)
+		kind = "";
+	if (!run->header && strcmp(kind, "header") != 0)
 		r = fail(failure, -EINVAL, "the first record is not a header");
 	else
 		r = record_apply(history, record, failure);

@@ -237,14 +237,14 @@ static void kernel_print(const struct episode *episode, FILE *out)
 		any = any || episode->kernel[i].connects || episode->kernel[i].requests;
 	if (!any)
 		return;
-	fprintf(out, "kernel, connects and requests per unit:");
+	fprintf(out, "kernel connects/requests per unit by phase:");
 	for (unsigned int i = 0; i < PHASE_COUNT; i++) {
 		const struct kernel_figures *kernel = &episode->kernel[i];
 		char connects[CELL_SIZE], requests[CELL_SIZE];
 
 		cell_share(connects, kernel->connects, kernel->units, "");
 		cell_share(requests, kernel->requests, kernel->units, "");
-		fprintf(out, "%s %s %s %s", i ? "," : "", phase_name(i), connects, requests);
+		fprintf(out, "%s %s/%s", i ? "," : "", connects, requests);
 	}
 	fputc('\n', out);
 }

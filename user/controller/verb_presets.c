@@ -56,17 +56,18 @@ static json_t *preset_to_json(const struct preset *preset)
 /* "names a, b; ports 443": what is there of an endpoint. */
 static void print_endpoint(const json_t *endpoint)
 {
-	const char *key, *between = "  ";
-	json_t *values, *value;
-	size_t i;
+	static const char *const keys[] = {"names", "prefixes", "ports", "paths"};
+	const char *between = "  ";
 
-	json_object_foreach((json_t *)endpoint, key, values)
-	{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const json_t *values = json_object_get(endpoint, keys[i]);
+
 		if (!json_array_size(values))
 			continue;
-		printf("%s%s", between, key);
-		json_array_foreach(values, i, value)
-			printf("%s%s", i ? ", " : " ", json_string_value(value));
+		printf("%s%s", between, keys[i]);
+		for (size_t j = 0; j < json_array_size(values); j++)
+			printf("%s%s", j ? ", " : " ",
+			       json_string_value(json_array_get(values, j)));
 		between = "; ";
 	}
 	putchar('\n');
@@ -74,14 +75,14 @@ static void print_endpoint(const json_t *endpoint)
 
 static void print_preset(const struct preset *preset, const json_t *object)
 {
-	const json_t *endpoints = json_object_get(object, "endpoints"), *endpoint;
-	size_t i;
+	const json_t *endpoints = json_object_get(object, "endpoints");
 
 	printf("%s (%s)\n", preset->name, preset->class);
 	if (preset->description)
 		printf("%s\n", preset->description);
-	json_array_foreach(endpoints, i, endpoint) print_endpoint(endpoint);
-	for (i = 0; i < preset->notes.count; i++)
+	for (size_t i = 0; i < json_array_size(endpoints); i++)
+		print_endpoint(json_array_get(endpoints, i));
+	for (size_t i = 0; i < preset->notes.count; i++)
 		printf("note: %s\n", preset->notes.items[i]);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hold.py [--host NAME] ADDRESS PORT COUNT
+"""hold.py [--host NAME] [--from SOURCE] ADDRESS PORT COUNT
 
 Opens COUNT HTTP connections, makes one request on each and keeps them open. Then it reads commands,
 one a line, does them on every connection and prints one line each: `COUNT OUTCOME` for every
@@ -27,8 +27,8 @@ SECONDS = 2
 class Connection:
     """One connection and the bytes that came over it."""
 
-    def __init__(self, address, port, host):
-        self.socket = socket.create_connection((address, port), SECONDS)
+    def __init__(self, address, port, host, source):
+        self.socket = socket.create_connection((address, port), SECONDS, source)
         self.bytes = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
         self.ended = None
         self.received = b""
@@ -100,11 +100,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", default="registry.example")
+    parser.add_argument("--from", dest="source", metavar="SOURCE")
     parser.add_argument("address")
     parser.add_argument("port", type=int)
     parser.add_argument("count", type=int)
     arguments = parser.parse_args()
-    connections = [Connection(arguments.address, arguments.port, arguments.host)
+    source = (arguments.source, 0) if arguments.source else None
+    connections = [Connection(arguments.address, arguments.port, arguments.host, source)
                    for _ in range(arguments.count)]
     print(perform("request", SECONDS, connections), flush=True)
     for line in sys.stdin:

@@ -72,13 +72,14 @@ static void put_file(const char *bytes, size_t length)
 
 static void test_read(void **state)
 {
-	char bytes[8192];
+	char bytes[8192] = "";
+	size_t length = write_lines(bytes, sizeof(bytes));
 	struct journal_run run;
 	struct history history;
 	struct failure failure = {0};
 
 	(void)state;
-	put_file(bytes, write_lines(bytes, sizeof(bytes)));
+	put_file(bytes, length);
 	assert_int_equal(journal_read(directory, &history, &run, &failure), 0);
 	assert_string_equal(run.path, file_path);
 	assert_int_equal(history.workflows_count, 1);

@@ -5,7 +5,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/controller/story.h"
 
-#define AT(seconds) ((uint64_t)((seconds)*1e9 + 0.5) + STORY_START)
+#define AT(milliseconds) ((uint64_t)(STORY_START + MS(milliseconds)))
 
 static void add_attempt(struct history *history, uint64_t unit, uint32_t number, uint64_t at,
 			bool ok)
@@ -24,7 +24,7 @@ static void add_attempt(struct history *history, uint64_t unit, uint32_t number,
 /* The unit due at `due` seconds; the service fails from the inject until 10.2 s. */
 static void add_unit(struct history *history, uint64_t due)
 {
-	uint64_t at = AT((double)due), half = (uint64_t)MS(500);
+	uint64_t at = AT(1000 * due), half = (uint64_t)MS(500);
 	bool retried = due >= 5 && due <= 10, ok = due < 5 || due >= 10;
 	struct unit unit = {
 		.number = due,
@@ -45,16 +45,16 @@ static void add_unit(struct history *history, uint64_t due)
 static void make_example(struct history *history)
 {
 	struct window window = {
-		.starts_at = AT(4.9),
-		.planned_end = AT(30),
-		.ended_first = AT(9.2),
-		.ended_last = AT(9.2),
+		.starts_at = AT(4900),
+		.planned_end = AT(30000),
+		.ended_first = AT(9200),
+		.ended_last = AT(9200),
 		.cause = LIFT_LIFTED,
-		.first_hit_at = AT(5.001),
+		.first_hit_at = AT(5001),
 	};
 
 	*history =
-		(struct history){.started_at = AT(0), .ended_at = AT(15.5), .end = END_COMPLETED};
+		(struct history){.started_at = AT(0), .ended_at = AT(15500), .end = END_COMPLETED};
 	history->workflows = calloc(1, sizeof(*history->workflows));
 	assert_non_null(history->workflows);
 	history->workflows_count = 1;
@@ -128,10 +128,10 @@ static void test_worked_example(void **state)
 	make_example(&history);
 	assert_int_equal(analysis_make(&history, &analysis), 0);
 	result = &analysis.episodes[0].results[0];
-	assert_int_equal(result->first_failure_at, AT(5.51));
-	assert_int_equal(result->detected_at, AT(7.51));
-	assert_int_equal(result->first_success_at, AT(10.52));
-	assert_int_equal(result->stable_at, AT(10.5));
+	assert_int_equal(result->first_failure_at, AT(5510));
+	assert_int_equal(result->detected_at, AT(7510));
+	assert_int_equal(result->first_success_at, AT(10520));
+	assert_int_equal(result->stable_at, AT(10500));
 	assert_figure("time to detect", &result->detect);
 	assert_figure("outage", &result->outage);
 	assert_figure("time to first success", &result->first_success);
