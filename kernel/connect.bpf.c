@@ -46,10 +46,10 @@ struct connect_decision {
 	struct flow flow;
 	__u64 cookie;
 	__u64 now;
-	__u32 packet_rule; /* 1 + the rule whose packets are to be dropped; 0: none */
-	__u32 error;	   /* errno of the rule that refuses; 0: none */
-	__u32 won;	   /* a rule acts: the later ones only count */
-	__u32 by_address;  /* the rule at hand matched by its learned address alone */
+	__u64 packet_rules; /* rules that the connection's packets are subject to */
+	__u32 error;	    /* errno of the rule that refuses; 0: none */
+	__u32 won;	    /* a rule acts: the later ones only count */
+	__u32 by_address;   /* the rule at hand matched by its learned address alone */
 };
 
 /* Lets one rule act on the attempt. Every rule counts it; the first live one wins. */
@@ -64,21 +64,18 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 	if (effect >= FAULT_EFFECT_HANG)
 		return 0; /* the message layer goes on from here */
 	reason = rule_verdict(index, decision->cookie, 0, decision->now);
-	if (effect == FAULT_EFFECT_DROP || effect == FAULT_EFFECT_LOSS) {
-		/* Packets ask for the window themselves: the connection may outlive it. */
-		if (!decision->packet_rule)
-			decision->packet_rule = index + 1;
-		if (reason == FAULT_REASON_HIT)
-			decision->won = 1;
-		else
-			count_pass(index, &decision->flow, reason, decision->now);
-		return 0;
-	}
-	if (reason != FAULT_REASON_HIT || decision->won) {
+	/* Packets ask for the window themselves: the connection may outlive it. */
+	if (effect_is_of_packets(effect))
+		decision->packet_rules |= 1ULL << (index & 63);
+	if (reason == FAULT_REASON_HIT && decision->won)
+		reason = FAULT_REASON_OUTRANKED;
+	if (reason != FAULT_REASON_HIT) {
 		count_pass(index, &decision->flow, reason, decision->now);
 		return 0;
 	}
 	decision->won = 1;
+	if (effect_is_of_packets(effect))
+		return 0; /* the packets are counted as they are dropped */
 	decision->error =
 		effect == FAULT_EFFECT_UNREACHABLE ? ERRNO_EHOSTUNREACH : ERRNO_ECONNREFUSED;
 	count_hit(index, &decision->flow, decision->now);
@@ -111,6 +108,11 @@ static __always_inline int quic_decide(const struct fault_control *fault_control
 	if (flow->protocol != FAULT_PROTOCOL_UDP || flow->port != PORT_HTTPS ||
 	    look->learned.expires <= now)
 		return VERDICT_PASS;
+	/* match_flow looked for rules of UDP alone, which the rules here need not be. */
+	if (look->port.protect & look->destination.protect) {
+		count_reasons(mask, FAULT_REASON_PROTECTED);
+		return VERDICT_PASS;
+	}
 	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
 		__u32 index = mask_lowest(mask);
 
@@ -126,7 +128,7 @@ static __always_inline int quic_decide(const struct fault_control *fault_control
 static __always_inline void socket_remember(const struct fault_control *fault_control,
 					    struct bpf_sock *socket, const struct flow *flow,
 					    const struct fault_match *match, __u64 look,
-					    __u64 cookie, __u32 packet_rule)
+					    __u64 cookie, __u64 packet_rules)
 {
 	struct socket_state *state;
 
@@ -139,7 +141,7 @@ static __always_inline void socket_remember(const struct fault_control *fault_co
 	state->candidates = look;
 	state->by_address = match->by_address;
 	state->decided = match->decided;
-	state->packet_rule = packet_rule;
+	state->packet_rules = packet_rules;
 	state->port = flow->port;
 	__builtin_memcpy(state->address, flow->address, 16);
 }
@@ -161,9 +163,9 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 		return refuse_with((int)decision.error);
 	if (flow->protocol == FAULT_PROTOCOL_TCP)
 		needs_look = match_needs_look(fault_control, match);
-	if (socket && (needs_look || decision.packet_rule))
+	if (socket && (needs_look || decision.packet_rules))
 		socket_remember(fault_control, socket, flow, match, needs_look, decision.cookie,
-				decision.packet_rule);
+				decision.packet_rules);
 	return VERDICT_PASS;
 }
 

@@ -20,18 +20,17 @@ struct message_decision {
 	struct flow flow;
 	__u64 cookie;
 	__u64 now;
-	__u64 item;	   /* number of the request on its connection */
-	__u64 connected;   /* rules whose connect was counted before */
-	__u32 kind;	   /* enum message_kind */
-	__u32 method;	   /* enum fault_method */
-	__u32 first;	   /* the connection's first message */
-	__u32 out_of_step; /* an earlier response is still due: an answer would overtake it */
+	__u64 item;	    /* number of the request on its connection */
+	__u64 connected;    /* rules whose connect was counted before */
+	__u64 packet_rules; /* rules that the packets are subject to from here on */
+	__u32 kind;	    /* enum message_kind */
+	__u32 method;	    /* enum fault_method */
+	__u32 first;	    /* the connection's first message */
+	__u32 out_of_step;  /* an earlier response is still due: an answer would overtake it */
 	__u32 address_only;
-	__u32 winner;	   /* 1 + the rule that acts; 0: none */
-	__u32 effect;	   /* of the winner */
-	__u32 packet_rule; /* 1 + rule whose packets are to be dropped */
-	__u32 stays;	   /* a matched rule may still act on later messages */
-	__u32 padding;
+	__u32 winner; /* 1 + the rule that acts; 0: none */
+	__u32 effect; /* of the winner */
+	__u32 stays;  /* a matched rule may still act on later messages */
 };
 
 /* Why `effect` cannot be carried out on a message of this kind; HIT when it can. */
@@ -77,14 +76,11 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 				      decision->now);
 	if (effect == FAULT_EFFECT_HANG)
 		decision->stays = 1;
-	if (effect == FAULT_EFFECT_DROP || effect == FAULT_EFFECT_LOSS) {
-		if (!decision->packet_rule)
-			decision->packet_rule = index + 1;
-		if (reason == FAULT_REASON_HIT)
-			return 0; /* the packets are counted as they are dropped */
-	}
 	if (reason == FAULT_REASON_HIT && decision->winner)
 		reason = FAULT_REASON_OUTRANKED;
+	/* Packets ask for the window themselves: the connection may outlive it. */
+	if (effect_is_of_packets(effect) && reason != FAULT_REASON_OUTRANKED)
+		decision->packet_rules |= 1ULL << (index & 63);
 	if (reason != FAULT_REASON_HIT) {
 		if (decision->kind != KIND_LATER)
 			count_pass(index, &decision->flow, reason, decision->now);
@@ -92,6 +88,8 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	}
 	decision->winner = index + 1;
 	decision->effect = effect;
+	if (effect_is_of_packets(effect))
+		return 0; /* the packets are counted as they are dropped */
 	count_hit(index, &decision->flow, decision->now);
 	if (decision->address_only && (rule->flags & FAULT_RULE_BY_NAME))
 		count_reason(index, FAULT_REASON_ADDRESS_ONLY);

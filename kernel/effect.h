@@ -6,6 +6,12 @@
 #include "kernel/contract.h"
 #include "kernel/portable.h"
 
+/* Whether the packet layer carries `effect` out, packet by packet. */
+FAULT_INLINE int effect_is_of_packets(__u32 effect)
+{
+	return effect == FAULT_EFFECT_DROP || effect == FAULT_EFFECT_LOSS;
+}
+
 /*
  * FAULT_REASON_HIT when the rule's window is open and neither lease nor deadline has passed at
  * `now` (ns, CLOCK_BOOTTIME); otherwise the reason why it does not act.

@@ -144,7 +144,8 @@ FAULT_INLINE __u32 http_method(const struct fault_text *text, __u32 *method)
 	return end + 1;
 }
 
-/* Host without port and brackets: a name or an IPv4 address; an IPv6 literal is no name. */
+/* Host without port and brackets: a name or an IPv4 address; an IPv6 literal is no name. A blank at
+ * either end is no part of a host, and who ignores it cannot be told. */
 FAULT_INLINE void http_set_host(const struct fault_text *text, struct http_head *head, __u32 start,
 				__u32 end)
 {
@@ -152,9 +153,13 @@ FAULT_INLINE void http_set_host(const struct fault_text *text, struct http_head 
 
 	head->host_at = start;
 	head->host_length = 0;
-	if (start >= end || text_at(text, start) == '[')
+	if (start >= end || text_at(text, start) == '[' || colon == start)
 		return;
-	head->host_length = (colon < end ? colon : end) - start;
+	if (colon < end)
+		end = colon;
+	head->host_length = end - start;
+	if (http_is_blank(text_at(text, start)) || http_is_blank(text_at(text, end - 1)))
+		head->flags |= HTTP_AMBIGUOUS;
 }
 
 /* First position at or after `start` that is no blank, or `end`. Behind HTTP_BLANKS_MAX blanks it
@@ -225,9 +230,7 @@ FAULT_INLINE void http_header_host(const struct fault_text *text, struct http_he
 {
 	start = http_skip_blanks(text, start, end);
 	end = http_trim_blanks(text, start, end);
-	if ((head->flags & HTTP_HAS_HOST) ||
-	    (start < end &&
-	     (http_is_blank(text_at(text, start)) || http_is_blank(text_at(text, end - 1)))))
+	if (head->flags & HTTP_HAS_HOST)
 		head->flags |= HTTP_AMBIGUOUS;
 	head->flags |= HTTP_HAS_HOST;
 	http_set_host(text, head, start, end);

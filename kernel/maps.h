@@ -38,6 +38,7 @@ struct socket_state {
 	__u64 candidates;     /* rules that protocol, port, destination and cgroup leave */
 	__u64 by_address;     /* name rules among them that own the address alone */
 	__u64 decided;	      /* rules that the destination decided at the connect */
+	__u64 packet_rules;   /* rules of the packet layer that its packets are subject to */
 	__u64 swallow;	      /* SOCKET_SWALLOW: bytes still to come */
 	__u64 requests;	      /* seen on this connection; numbers the share decisions */
 	__u64 received;	      /* bytes of the server's stream up to the furthest segment seen */
@@ -47,14 +48,12 @@ struct socket_state {
 	__u32 response;	      /* enum response_state */
 	__u32 response_to_head;
 	__u32 mode;	      /* enum socket_mode */
-	__u32 packet_rule;    /* 1 + rule whose packets are dropped; 0: none */
 	__u32 behind_answer;  /* bytes of the message at hand behind a request that was answered */
 	__u32 hung_rule;      /* SOCKET_HUNG: the rule */
 	__u32 answer_due;     /* 1 + rule that answers once the request's body is swallowed */
 	__u32 next_sequence;  /* TCP sequence number that belongs to `received` */
 	__u32 sequence_known; /* the SYN-ACK was seen */
-	__u32 padding;
-	__u32 inbound; /* the peer opened it: never touched */
+	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 port;
 	__u8 address[16];
 };

@@ -22,8 +22,7 @@ static __always_inline int message_act(struct sk_msg_md *message, struct socket_
 				       const struct message_decision *decision,
 				       const struct http_head *head)
 {
-	if (decision->packet_rule && !state->packet_rule)
-		state->packet_rule = decision->packet_rule;
+	state->packet_rules |= decision->packet_rules;
 	if (!decision->winner)
 		return -1;
 	switch (decision->effect) {

@@ -187,26 +187,40 @@ static __always_inline struct socket_state *packet_adopt(const struct fault_cont
 		count_reasons(mask, FAULT_REASON_INBOUND);
 		return state;
 	}
-	state->packet_rule = mask_lowest(mask) + 1;
+	state->packet_rules = mask;
 	return state;
 }
 
-/* Whether `rule` takes this packet away. Counts it when it does. */
-static __always_inline int packet_lose(__u32 index, const struct flow *flow, __u64 cookie,
-				       __u64 now)
+enum { PACKET_RULE_IDLE = 0, PACKET_RULE_SPARES = 1, PACKET_RULE_TAKES = 2 };
+
+/* What one rule does with this packet. Counts it when it takes it away. */
+FAULT_SCAN int packet_ask_rule(__u32 index, const struct flow *flow, __u64 cookie, __u64 now)
 {
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
 	struct fault_counters *counted = bpf_map_lookup_elem(&counters, &index);
 
-	if (!rule || rule_verdict(index, cookie, 0, now) != FAULT_REASON_HIT)
-		return 0;
+	if (!flow || !rule || rule_verdict(index, cookie, 0, now) != FAULT_REASON_HIT)
+		return PACKET_RULE_IDLE;
 	if (rule->effect == FAULT_EFFECT_LOSS &&
 	    ((__u64)bpf_get_prandom_u32() * FAULT_SHARE_ALWAYS) >> 32 >= rule->loss)
-		return 0;
+		return PACKET_RULE_SPARES;
 	count_hit(index, flow, now);
 	if (counted)
 		COUNT(counted->packets, 1);
-	return 1;
+	return PACKET_RULE_TAKES;
+}
+
+/* Whether the first live one among `mask` takes this packet away. */
+static __always_inline int packet_lose(__u64 mask, const struct flow *flow, __u64 cookie, __u64 now)
+{
+	int i, answer;
+
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
+		answer = packet_ask_rule(mask_lowest(mask), flow, cookie, now);
+		if (answer != PACKET_RULE_IDLE)
+			return answer == PACKET_RULE_TAKES;
+	}
+	return 0;
 }
 
 static __always_inline int packet_udp(const struct fault_control *fault_control,
@@ -218,7 +232,7 @@ static __always_inline int packet_udp(const struct fault_control *fault_control,
 	if (packet_flow(buffer, packet, &flow))
 		return PACKET_PASS;
 	mask = packet_match(fault_control, buffer, &flow, now);
-	if (!mask || !packet_lose(mask_lowest(mask), &flow, bpf_get_socket_cookie(buffer), now))
+	if (!mask || !packet_lose(mask, &flow, bpf_get_socket_cookie(buffer), now))
 		return PACKET_PASS;
 	return packet->egress ? PACKET_DROP_QUIETLY : PACKET_DROP;
 }
@@ -227,10 +241,10 @@ static __always_inline int packet_tcp(const struct socket_state *state)
 {
 	struct flow flow = {.protocol = FAULT_PROTOCOL_TCP, .port = state->port};
 
-	if (!state->packet_rule)
+	if (!state->packet_rules)
 		return PACKET_PASS;
 	__builtin_memcpy(flow.address, state->address, 16);
-	return packet_lose(state->packet_rule - 1, &flow, state->cookie, bpf_ktime_get_boot_ns())
+	return packet_lose(state->packet_rules, &flow, state->cookie, bpf_ktime_get_boot_ns())
 		       ? PACKET_DROP
 		       : PACKET_PASS;
 }

@@ -51,13 +51,13 @@ FAULT_SCAN int tls_take_name(const struct fault_text *text, struct tls_hello *he
 	name_length = text_be16(text, at + 3);
 	if (text_be16(text, at) != length - 2)
 		return TLS_NOT;
+	result = tls_within(text, hello, at + length);
+	if (result != TLS_WITHIN)
+		return result;
 	if (text_at(text, at + 2) != 0)
 		return TLS_NO_NAME; /* only type 0, host_name, was ever defined */
 	if (name_length != length - 5)
 		return TLS_NOT;
-	result = tls_within(text, hello, at + length);
-	if (result != TLS_WITHIN)
-		return result;
 	hello->name_at = at + 5;
 	hello->name_length = name_length;
 	return TLS_NAME;

@@ -25,6 +25,7 @@ spawned=       # pid of the client last spawned
 run=   # id of the armed run
 reply= # body of the last API call
 code=  # status of the last API call
+declare -A held_in=() held_out=() # descriptors of the connections held, by name
 
 # fail MESSAGE: the test has failed; where is said.
 fail() {
@@ -95,6 +96,36 @@ spawn() {
 # services CMD...: runs CMD beside the servers.
 services() {
 	"$TESTBED" services "$testbed" -- "$@"
+}
+
+# hold NAME client|services ADDRESS PORT COUNT [ARGUMENT...]: opens connections and keeps them, under
+# that name; each has made one request (see hold.py).
+hold() {
+	local pipe=$TESTBED_DIR/hold-$1 in out first
+
+	mkfifo "$pipe.in" "$pipe.out"
+	"$2" "$CLIENTS/hold.py" "${@:6}" "$3" "$4" "$5" <"$pipe.in" >"$pipe.out" &
+	exec {in}>"$pipe.in" {out}<"$pipe.out"
+	held_in[$1]=$in held_out[$1]=$out
+	read -r -t 10 -u "$out" first || fail "hold $1: no connection"
+	assert_eq "$first" "$5 200" "hold $1"
+}
+
+# ask NAME "COMMAND [SECONDS]": what hold.py prints for it.
+ask() {
+	local line
+
+	echo "$2" >&"${held_in[$1]}"
+	read -r -t 20 -u "${held_out[$1]}" line || fail "$1 $2: no line"
+	printf '%s' "$line"
+}
+
+# release NAME: closes the connections.
+release() {
+	local in=${held_in[$1]} out=${held_out[$1]}
+
+	exec {in}>&- {out}<&-
+	rm "$TESTBED_DIR/hold-$1.in" "$TESTBED_DIR/hold-$1.out"
 }
 
 # http_code URL [CURL ARGUMENT...]: the status that a client gets, 000 without an answer.

@@ -210,7 +210,7 @@ int name_parse(const char *text, char ret_name[NAME_SIZE], bool *ret_partial)
 {
 	const char *star = strchr(text, '*');
 	const char *labels = text;
-	char name[NAME_SIZE];
+	char name[NAME_SIZE] = "";
 	size_t length = strlen(text);
 
 	if (length == 0 || length > 253)

@@ -189,7 +189,7 @@ static int walk_below(struct walk *walk, int fd, size_t used, int depth)
 
 static int add_id(struct cgroup_ids *ids, int fd)
 {
-	uint64_t *larger, id;
+	uint64_t *larger, id = 0;
 	int r = cgroup_id(fd, &id);
 
 	if (r)

@@ -227,18 +227,21 @@ static int fill_ports(const struct draft *draft, struct classified *classified)
 	return 0;
 }
 
-/* Whether the first bits of `key` are those of the shorter or equal `prefix`; both begin with a
- * __u32 of bits, as every LPM key does. */
-static bool key_within(const unsigned char *key, const unsigned char *prefix)
+/* Whether the first bits of `key` are those of the shorter or equal `prefix`; both have `size`
+ * bytes and begin with a __u32 of bits, as every LPM key does. */
+static bool key_within(const unsigned char *key, const unsigned char *prefix, size_t size)
 {
 	__u32 key_bits, prefix_bits;
+	size_t last;
 
 	memcpy(&key_bits, key, sizeof(key_bits));
 	memcpy(&prefix_bits, prefix, sizeof(prefix_bits));
+	last = sizeof(prefix_bits) + prefix_bits / 8;
 	if (prefix_bits > key_bits || memcmp(key + 4, prefix + 4, prefix_bits / 8))
 		return false;
-	return !(prefix_bits % 8) ||
-	       !((key[4 + prefix_bits / 8] ^ prefix[4 + prefix_bits / 8]) >> (8 - prefix_bits % 8));
+	if (!(prefix_bits % 8) || last >= size)
+		return true;
+	return !((key[last] ^ prefix[last]) >> (8 - prefix_bits % 8));
 }
 
 /* ORs into every entry the words of the entries that contain it, and those on a miss. */
@@ -253,7 +256,7 @@ static int inherit(struct classify_table *table, const __u64 *any)
 	memcpy(own, values, table->count * table->value_size);
 	for (i = 0; i < table->count; i++) {
 		for (j = 0; j < table->count; j++) {
-			if (!key_within(table_key(table, i), table_key(table, j)))
+			if (!key_within(table_key(table, i), table_key(table, j), table->key_size))
 				continue;
 			for (word = 0; word < words; word++)
 				values[i * words + word] |= own[j * words + word];
@@ -449,7 +452,8 @@ static const void *look_up(const struct classify_table *table, const void *key)
 		__u32 bits;
 
 		memcpy(&bits, table_key(table, i), sizeof(bits));
-		if (key_within(key, table_key(table, i)) && (!found || bits >= longest)) {
+		if (key_within(key, table_key(table, i), table->key_size) &&
+		    (!found || bits >= longest)) {
 			found = table_value(table, i);
 			longest = bits;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which open connections belong to rules that reset them at the inject. */
+/* Which open connections belong to injected rules, and which of those the rules reset. */
 #include <string.h>
 
 #include "user/base/cleanup.h"
@@ -10,6 +10,7 @@
 struct judge {
 	struct engine *engine;
 	__u64 rules;
+	__u64 resets; /* those of them that reset what they find */
 	__u64 now;
 	struct cgroup_ids scope;
 	struct cgroup_ids *cgroups; /* one per classified->cgroups */
@@ -26,16 +27,21 @@ static __u64 look_cgroup(const struct judge *judge, __u64 id)
 	return mask;
 }
 
-/* Name rules are sure of an address only while no other name is known to use it. */
-static enum existing_verdict judge_by_name(const struct judge *judge, __u64 rules,
-					   const __u8 address[16])
+/*
+ * Of `rules`, which are by name, those that a connection to `address` belongs to. Name rules are
+ * sure of an address only while no other name is known to use it.
+ */
+static __u64 look_learned(const struct judge *judge, __u64 rules, const __u8 address[16],
+			  __u64 *ret_sure)
 {
 	struct fault_learned learned;
 
-	if (programs_learned(judge->engine->programs, address, &learned) ||
-	    learned.expires <= judge->now || !(rules & learned.mask))
-		return EXISTING_IGNORE;
-	return rules & learned.mask & ~learned.other ? EXISTING_RESET : EXISTING_SPARE;
+	*ret_sure = 0;
+	if (!rules || programs_learned(judge->engine->programs, address, &learned) ||
+	    learned.expires <= judge->now)
+		return 0;
+	*ret_sure = rules & learned.mask & ~learned.other;
+	return rules & learned.mask;
 }
 
 static enum existing_verdict judge_connection(void *context,
@@ -45,7 +51,7 @@ static enum existing_verdict judge_connection(void *context,
 	const struct engine *engine = judge->engine;
 	struct fault_masks masks = classify_destination(&engine->classified, connection->address,
 							FAULT_PROTOCOL_TCP, connection->port);
-	__u64 rules = masks.rules & judge->rules, named;
+	__u64 rules = masks.rules & judge->rules, named, sure;
 
 	if (!rules || masks.protect)
 		return EXISTING_IGNORE;
@@ -53,9 +59,11 @@ static enum existing_verdict judge_connection(void *context,
 		return EXISTING_IGNORE;
 	rules &= look_cgroup(judge, connection->cgroup);
 	named = rules & engine->classified.control.name_rules;
-	if (rules & ~named)
+	rules &= ~named;
+	named = look_learned(judge, named, connection->address, &sure);
+	if ((rules | sure) & judge->resets)
 		return EXISTING_RESET;
-	return named ? judge_by_name(judge, named, connection->address) : EXISTING_IGNORE;
+	return rules | named ? EXISTING_SPARE : EXISTING_IGNORE;
 }
 
 static int collect(struct judge *judge, struct failure *failure)
@@ -76,11 +84,11 @@ static int collect(struct judge *judge, struct failure *failure)
 	return r;
 }
 
-int engine_reset_existing(struct engine *engine, __u64 rules, __u64 now, __u64 *ret_found,
-			  __u64 *ret_reset, struct failure *failure)
+int engine_find_existing(struct engine *engine, __u64 rules, __u64 resets, __u64 now,
+			 __u64 *ret_found, __u64 *ret_reset, struct failure *failure)
 {
 	size_t count = engine->classified.cgroups_count;
-	struct judge judge = {.engine = engine, .rules = rules, .now = now};
+	struct judge judge = {.engine = engine, .rules = rules, .resets = resets, .now = now};
 	uint64_t found = 0, reset = 0;
 	int r;
 
@@ -96,5 +104,5 @@ int engine_reset_existing(struct engine *engine, __u64 rules, __u64 now, __u64 *
 	cgroup_ids_free(&judge.scope);
 	*ret_found = found;
 	*ret_reset = reset;
-	return r ? fail_in(failure, r, "resetting open connections") : 0;
+	return r ? fail_in(failure, r, "looking for open connections") : 0;
 }

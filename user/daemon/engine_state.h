@@ -49,9 +49,12 @@ void engine_tick(struct engine *engine, __u64 now);
 /* The next moment at which engine_tick has something to do; UINT64_MAX: none. */
 __u64 engine_next(const struct engine *engine);
 
-/* engine_existing.c: connections of the rules in `rules` that are open already. */
-int engine_reset_existing(struct engine *engine, __u64 rules, __u64 now, __u64 *ret_found,
-			  __u64 *ret_reset, struct failure *failure);
+/*
+ * engine_existing.c: counts the connections of `rules` that are open already, and destroys those of
+ * `resets` among them. The counts are true even when it failed half way.
+ */
+int engine_find_existing(struct engine *engine, __u64 rules, __u64 resets, __u64 now,
+			 __u64 *ret_found, __u64 *ret_reset, struct failure *failure);
 
 /* engine_read.c */
 void engine_status(const struct engine *engine, __u64 now, struct engine_status *ret_status);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "user/base/log.h"
 #include "user/daemon/engine_state.h"
 
 static __u64 earlier(__u64 a, __u64 b)
@@ -32,11 +33,31 @@ static __u64 rules_that_reset(const struct engine *engine, __u64 rules)
 	return mask & rules;
 }
 
+/* Not to know how many there are is no reason to refuse an inject; not to reset them is. */
+static int meet_existing(struct engine *engine, struct engine_window *window, __u64 now,
+			 struct failure *failure)
+{
+	__u64 resets = rules_that_reset(engine, window->rules);
+	int r;
+
+	window->existing_found = 0;
+	window->existing_reset = 0;
+	r = engine_find_existing(engine, window->rules, resets, now, &window->existing_found,
+				 &window->existing_reset, failure);
+	if (!r)
+		return 0;
+	if (!resets) {
+		log_warning("%s", failure->text);
+		return 0;
+	}
+	engine_lift(engine, window->rules, ENGINE_CAUSE_LIFTED, clock_boottime_ns());
+	return r;
+}
+
 int engine_inject(struct engine *engine, struct engine_window *window, __u64 now,
 		  struct failure *failure)
 {
 	struct engine_event event = {.at = now, .kind = ENGINE_EVENT_INJECTED};
-	__u64 reset;
 
 	if (window->rules & ~engine->classified.control.all_rules)
 		return fail(failure, -EINVAL, "no such rule is armed");
@@ -53,13 +74,7 @@ int engine_inject(struct engine *engine, struct engine_window *window, __u64 now
 	event.rules = window->rules;
 	event.ends_at = window->ends_at;
 	engine_report(engine, &event);
-	window->existing_found = 0;
-	window->existing_reset = 0;
-	reset = rules_that_reset(engine, window->rules);
-	if (!reset)
-		return 0;
-	return engine_reset_existing(engine, reset, now, &window->existing_found,
-				     &window->existing_reset, failure);
+	return meet_existing(engine, window, now, failure);
 }
 
 void engine_lift(struct engine *engine, __u64 rules, enum engine_cause cause, __u64 at)

@@ -8,7 +8,7 @@
 #include "user/base/cleanup.h"
 
 enum {
-	IDLE_S = 30,		      /* after which a silent connection is closed */
+	IDLE_S = 10,		      /* after which a silent connection is closed */
 	BODY_DISCARDED_MAX = 8 << 20, /* of a body that is too long, before the line is cut */
 	STREAM_BLOCK = 16384,
 };

@@ -10,7 +10,7 @@
 
 enum {
 	HTTP_BODY_MAX = 1 << 20, /* bytes of a request body */
-	HTTP_CONNECTIONS_MAX = 64,
+	HTTP_CONNECTIONS_MAX = 128,
 };
 
 struct http_request {

@@ -242,7 +242,7 @@ static int load_fault(struct loader *loader, const struct yaml_node *key,
 		      const struct yaml_node *value, struct fault *fault)
 {
 	struct reading reading = {.loader = loader, .fault = fault};
-	const struct yaml_node *nodes[FAULT_KEY_COUNT];
+	const struct yaml_node *nodes[FAULT_KEY_COUNT] = {NULL};
 	int r;
 
 	check_name(key, "fault", loader->diagnostics);

@@ -34,9 +34,8 @@ bool load_prefix(const char *what, const char *text, struct place at,
 		return false;
 	}
 	diagnose(diagnostics, at, "%s '%s' is no address or prefix", what, text);
-	if (strchr(text, '/') || strspn(text, "0123456789.:") == strlen(text))
-		suggest(diagnostics, "for example '10.0.0.0/8' or 'fd00::1'");
-	else if (name_parse(text, name, NULL) == 0)
+	/* Digits and dots make a name too, but an address was meant. */
+	if (strspn(text, "0123456789.") != strlen(text) && name_parse(text, name, NULL) == 0)
 		suggest(diagnostics, "a host is matched by 'name: %s'", name);
 	else
 		suggest(diagnostics, "for example '10.0.0.0/8' or 'fd00::1'");

@@ -471,7 +471,9 @@ static void print_type(const struct schema_key *key, FILE *out)
 		return;
 	format_bound(key, key->low, low);
 	format_bound(key, key->high, high);
-	if (key->type == SCHEMA_LINE || key->type == SCHEMA_TEXT || key->type == SCHEMA_LINES)
+	if (key->type == SCHEMA_LINES)
+		fprintf(out, ", at most %s bytes each", high);
+	else if (key->type == SCHEMA_LINE || key->type == SCHEMA_TEXT)
 		fprintf(out, ", at most %s bytes", high);
 	else
 		fprintf(out, ", %s to %s", low, high);

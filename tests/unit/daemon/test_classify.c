@@ -2,6 +2,7 @@
 #include "tests/unit/check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
@@ -53,7 +54,7 @@ static void add_text(struct draft *draft, __u32 owner, __u32 dimension, const ch
 {
 	struct engine_match match = {.rule = owner, .dimension = dimension};
 
-	strncpy(match.text, text, sizeof(match.text) - 1);
+	snprintf(match.text, sizeof(match.text), "%s", text);
 	assert_int_equal(draft_add_match(draft, &match, NULL), 0);
 	if (dimension == ENGINE_DIMENSION_NAME)
 		draft->rules[owner].rule.flags |= FAULT_RULE_BY_NAME;
@@ -65,7 +66,7 @@ static void add_seed(struct draft *draft, const char *name, const char *address)
 	struct engine_seed seed = {};
 
 	assert_int_equal(address_parse_prefix(address, &prefix), 0);
-	strncpy(seed.name, name, sizeof(seed.name) - 1);
+	snprintf(seed.name, sizeof(seed.name), "%s", name);
 	memcpy(seed.address, prefix.address, sizeof(seed.address));
 	assert_int_equal(draft_add_seed(draft, &seed, NULL), 0);
 }

@@ -21,7 +21,7 @@ static int set_up(void **state)
 	struct place *place = calloc(1, sizeof(*place));
 
 	assert_non_null(place);
-	strcpy(place->directory, "/tmp/faultd-listener-XXXXXX");
+	snprintf(place->directory, sizeof(place->directory), "%s", "/tmp/faultd-listener-XXXXXX");
 	assert_non_null(mkdtemp(place->directory));
 	snprintf(place->socket, sizeof(place->socket), "%s/run/s", place->directory);
 	*state = place;

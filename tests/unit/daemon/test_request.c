@@ -2,6 +2,7 @@
 #include "tests/unit/check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
@@ -38,7 +39,7 @@ static struct engine_request good(enum engine_request_type type)
 		request.u.answer.answer.header_length = 38;
 		break;
 	case ENGINE_SEED:
-		strcpy(request.u.seed.name, "a.example");
+		snprintf(request.u.seed.name, sizeof(request.u.seed.name), "%s", "a.example");
 		break;
 	case ENGINE_INJECT:
 	case ENGINE_LIFT:
@@ -69,7 +70,7 @@ static void test_good_ones(void **state)
 static void set_match(struct engine_request *request, __u32 dimension, const char *text)
 {
 	request->u.match = (struct engine_match){.dimension = dimension};
-	strncpy(request->u.match.text, text, sizeof(request->u.match.text) - 1);
+	snprintf(request->u.match.text, sizeof(request->u.match.text), "%s", text);
 }
 
 static void set_prefix(struct engine_request *request, __u8 ipv4, __u8 length, __u8 last)
@@ -133,7 +134,7 @@ static void endless_title(struct engine_request *r)
 }
 static void control_title(struct engine_request *r)
 {
-	strcpy(r->u.begin.title, "a\nb");
+	snprintf(r->u.begin.title, sizeof(r->u.begin.title), "%s", "a\nb");
 }
 static void rule_index(struct engine_request *r)
 {
@@ -277,7 +278,7 @@ static void answer_head(struct engine_request *r)
 }
 static void seed_wild(struct engine_request *r)
 {
-	strcpy(r->u.seed.name, "a..b");
+	snprintf(r->u.seed.name, sizeof(r->u.seed.name), "%s", "a..b");
 }
 static void no_window(struct engine_request *r)
 {

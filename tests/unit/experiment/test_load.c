@@ -223,15 +223,15 @@ static void test_timeline(void **state)
 		uint64_t for_ns, wait_ns;
 		int line;
 	} expected[] = {
-		{STEP_STEADY, 0, 30 * NS_PER_S, 0, 67},
-		{STEP_INJECT, 2, 5 * MINUTE, 4 * MINUTE, 68},
-		{STEP_INJECT, 1, 2 * MINUTE, 0, 71},
-		{STEP_WAIT, 0, 90 * NS_PER_S, 0, 74},
-		{STEP_LIFT, 1, 0, 0, 75},
-		{STEP_LIFT, 5, 0, 0, 76},
-		{STEP_RECOVER, 0, 5 * MINUTE, 0, 77},
-		{STEP_INJECT, 3, MINUTE, MINUTE, 78},
-		{STEP_RECOVER, 0, 10 * MINUTE, 0, 80},
+		{STEP_STEADY, 0, 30 * NS_PER_S, 0, 68},
+		{STEP_INJECT, 2, 5 * MINUTE, 4 * MINUTE, 69},
+		{STEP_INJECT, 1, 2 * MINUTE, 0, 72},
+		{STEP_WAIT, 0, 90 * NS_PER_S, 0, 75},
+		{STEP_LIFT, 1, 0, 0, 76},
+		{STEP_LIFT, 5, 0, 0, 77},
+		{STEP_RECOVER, 0, 5 * MINUTE, 0, 78},
+		{STEP_INJECT, 3, MINUTE, MINUTE, 79},
+		{STEP_RECOVER, 0, 10 * MINUTE, 0, 81},
 	};
 	const struct experiment *experiment = *state;
 

@@ -44,14 +44,25 @@ static const struct {
 static inline void stale_fill(struct fault_text *text, const void *bytes, size_t length,
 			      size_t stale)
 {
-	size_t size = stale_patterns[stale].length;
+	size_t size = stale_patterns[stale].length, room;
+	__u8 *behind;
 
 	if (length > FAULT_TEXT_MAX)
 		length = FAULT_TEXT_MAX;
+	room = FAULT_TEXT_MAX - length;
+	behind = text->bytes + length;
 	if (length)
 		memcpy(text->bytes, bytes, length);
-	for (size_t i = length; i < FAULT_TEXT_MAX; i++)
-		text->bytes[i] = (__u8)stale_patterns[stale].bytes[(i - length) % size];
+	/* What is there already, doubled each time: a whole number of patterns. */
+	for (size_t done = 0; done < room;) {
+		size_t next = done ? done : size;
+
+		if (next > room - done)
+			next = room - done;
+		memcpy(behind + done, done ? (const void *)behind : stale_patterns[stale].bytes,
+		       next);
+		done += next;
+	}
 	text->length = (__u32)length;
 	text->padding = 0;
 }

@@ -296,6 +296,8 @@ static void test_ambiguous_headers(void **state)
 		"Host:\r\nhost: a",
 		"Host : a",
 		"Host\t: a",
+		"Host: a : 80",
+		"Host: a\t:80",
 		"Host:                 example.com", /* 17 blanks */
 		"Content-Length: 5\r\nContent-Length: 6",
 		"Content-Length: 5\r\nContent-Length: x",

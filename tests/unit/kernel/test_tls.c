@@ -231,6 +231,10 @@ static void test_name_type(void **state)
 		at = hello_name(&hello, NAME);
 		hello_poke(&hello, at + 2, 1, type);
 		check_result(TLS_NO_NAME);
+		/* Nor is it a hello when such a list reaches beyond its end. */
+		hello_poke(&hello, at - 2, 2, 4867);
+		hello_poke(&hello, at, 2, 4865);
+		check_result(TLS_NOT);
 	}
 }
 
