@@ -26,36 +26,43 @@ enum socket_mode {
 enum response_state {
 	RESPONSE_IDLE = 0,    /* none is due */
 	RESPONSE_DUE = 1,     /* a request was passed on; its response has not begun */
-	RESPONSE_BODY = 2,    /* until `response_end` */
+	RESPONSE_BODY = 2,    /* until its end */
 	RESPONSE_CHUNKED = 3, /* until the last chunk */
 	RESPONSE_UNKNOWN = 4, /* its end cannot be told */
+};
+
+/* The response that is due on a connection; positions are bytes of the server's stream. */
+struct response {
+	__u64 start;   /* where it begins */
+	__u64 end;     /* RESPONSE_BODY: where it ends */
+	__u64 tail;    /* the last 8 bytes up to the furthest segment seen */
+	__u32 state;   /* enum response_state */
+	__u32 to_head; /* its request was HEAD: no body comes */
 };
 
 /* Per socket, in `socket_state`: the cached verdict and where the stream stands. */
 struct socket_state {
 	__u64 generation; /* of the verdict; another than control's: stale */
 	__u64 cookie;
-	__u64 candidates;     /* rules that protocol, port, destination and cgroup leave */
-	__u64 by_address;     /* name rules among them that own the address alone */
-	__u64 decided;	      /* rules that the destination decided at the connect */
-	__u64 packet_rules;   /* rules of the packet layer that its packets are subject to */
-	__u64 swallow;	      /* SOCKET_SWALLOW: bytes still to come */
-	__u64 requests;	      /* seen on this connection; numbers the share decisions */
-	__u64 received;	      /* bytes of the server's stream up to the furthest segment seen */
-	__u64 response_start; /* position in that stream where the response due begins */
-	__u64 response_end;   /* position where a response of known length ends */
-	__u64 response_tail;  /* last 8 bytes of a chunked response */
-	__u32 response;	      /* enum response_state */
-	__u32 response_to_head;
+	__u64 candidates;   /* rules that protocol, port, destination and cgroup leave */
+	__u64 by_address;   /* name rules among them that own the address alone */
+	__u64 decided;	    /* rules that the destination decided at the connect */
+	__u64 packet_rules; /* rules of the packet layer that its packets are subject to */
+	__u64 swallow;	    /* SOCKET_SWALLOW: bytes still to come */
+	__u64 requests;	    /* seen on this connection; numbers the share decisions */
+	__u64 received;	    /* bytes of the server's stream up to the furthest segment seen */
+	struct response response;
 	__u32 mode;	      /* enum socket_mode */
 	__u32 behind_answer;  /* bytes of the message at hand behind a request that was answered */
 	__u32 hung_rule;      /* SOCKET_HUNG: the rule */
 	__u32 answer_due;     /* 1 + rule that answers once the request's body is swallowed */
-	__u32 next_sequence;  /* TCP sequence number that belongs to `received` */
+	__u32 first_sequence; /* TCP sequence number of the server's first byte */
 	__u32 sequence_known; /* the SYN-ACK was seen */
 	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 port;
 	__u8 address[16];
+	struct bpf_spin_lock lock; /* of `received`: segments arrive on several CPUs at once */
+	__u32 padding;
 };
 
 struct scratch {

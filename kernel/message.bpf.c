@@ -58,14 +58,14 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 	state->mode = SOCKET_HTTP;
 	if (!(fault_control->flags & FAULT_CONTROL_ANSWER))
 		return SK_PASS;
-	if (state->response != RESPONSE_IDLE || extent < message_size(message)) {
+	if (state->response.state != RESPONSE_IDLE || extent < message_size(message)) {
 		/* The client pipelines: nothing tells when an answer would be in order. */
 		count_reasons(state->candidates, FAULT_REASON_PIPELINED);
 		return message_pass_for_good(message, state);
 	}
-	state->response = state->sequence_known ? RESPONSE_DUE : RESPONSE_UNKNOWN;
-	state->response_start = state->received;
-	state->response_to_head = head->method == FAULT_METHOD_HEAD;
+	state->response.state = state->sequence_known ? RESPONSE_DUE : RESPONSE_UNKNOWN;
+	state->response.start = state->received;
+	state->response.to_head = head->method == FAULT_METHOD_HEAD;
 	return SK_PASS;
 }
 
@@ -76,7 +76,8 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 static __always_inline int message_not_request(struct sk_msg_md *message,
 					       struct socket_state *state, int result)
 {
-	if (state->mode == SOCKET_HTTP && (result == HTTP_NOT || state->response != RESPONSE_IDLE))
+	if (state->mode == SOCKET_HTTP &&
+	    (result == HTTP_NOT || state->response.state != RESPONSE_IDLE))
 		return SK_PASS; /* part of a body */
 	if (result == HTTP_INCOMPLETE) {
 		bpf_msg_cork_bytes(message, message_size(message) + 1);
@@ -118,7 +119,7 @@ static __always_inline void message_begin(struct message_decision *decision,
 	decision->now = bpf_ktime_get_boot_ns();
 	decision->kind = kind;
 	decision->first = state->mode == SOCKET_FRESH;
-	decision->out_of_step = state->response != RESPONSE_IDLE || message_unread(message);
+	decision->out_of_step = state->response.state != RESPONSE_IDLE || message_unread(message);
 }
 
 static __always_inline __u64 look_names(const struct fault_control *fault_control,

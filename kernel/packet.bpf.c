@@ -5,6 +5,7 @@
  * message layer answers. Attached only while a rule needs one of the three.
  */
 #include "kernel/lookup.h"
+#include "kernel/response.h"
 
 #define ADDRESS_FAMILY_INET  2
 #define ADDRESS_FAMILY_INET6 10
@@ -15,19 +16,11 @@
 #define IPV6_DESTINATION     24
 #define IPV6_HEADER	     40
 #define UDP_HEADER	     8
-#define TCP_FLAG_SYN_BYTE    0x02 /* in byte 13 of the header */
 
 /* Verdicts of cgroup_skb. A dropped TCP packet must look lost, so that the peer backs off as from a
  * black hole (-EPERM does); a dropped datagram must not fail the send: with 2 it counts as lost in
  * the queue, which sendto() hides. On ingress 0 and 2 both drop. */
 enum { PACKET_DROP = 0, PACKET_PASS = 1, PACKET_DROP_QUIETLY = 2 };
-
-struct packet {
-	__u32 protocol;
-	__u32 transport; /* offset of the transport header */
-	__u32 egress;
-	__u32 ipv6;
-};
 
 /* Fills `ret_packet`. 0, or -1 for what is neither TCP nor UDP behind a plain IP header. */
 static __always_inline int packet_parse(struct __sk_buff *buffer, __u32 egress,
@@ -338,145 +331,6 @@ static __always_inline void dns_learn(const struct fault_text *text)
 				break;
 		}
 	}
-}
-
-/* Copies up to FAULT_TEXT_MAX bytes from `offset` to the scratch text. 0 or -1. */
-FAULT_SCAN int packet_load(struct __sk_buff *buffer, __u32 offset)
-{
-	struct scratch *memory = scratch_get(SCRATCH_PACKET);
-	__u32 length = buffer->len;
-
-	if (!memory || offset >= length)
-		return -1;
-	length -= offset;
-	if (length > FAULT_TEXT_MAX)
-		length = FAULT_TEXT_MAX;
-	/* The verifier of older kernels wants the bound in this form. */
-	length = ((length - 1) & FAULT_TEXT_MASK) + 1;
-	if (bpf_skb_load_bytes(buffer, offset, memory->text.bytes, length))
-		return -1;
-	memory->text.length = length;
-	return 0;
-}
-
-/* The last up to 8 bytes of the stream: those of the packet behind those of `tail`. */
-static __always_inline __u64 response_tail(struct __sk_buff *buffer, __u64 tail, __u32 payload)
-{
-	__u32 length = payload < 8 ? payload : 8, i;
-	__u8 bytes[8] = {};
-
-	length = ((length - 1) & 7) + 1;
-	if (bpf_skb_load_bytes(buffer, buffer->len - length, bytes, length))
-		return 0;
-	for (i = 0; i < 8; i++)
-		if (i < length)
-			tail = tail << 8 | bytes[i];
-	return tail;
-}
-
-/* Whether a chunked body ends with these bytes: "\r\n0\r\n\r\n". */
-static __always_inline int response_tail_ends(__u64 tail)
-{
-	return (tail & 0xffffffffffffffULL) == 0x0d0a300d0a0d0aULL;
-}
-
-/* The final response's head begins at `offset` of the packet. Returns the state after it. */
-static __always_inline __u32 response_final(struct __sk_buff *buffer, struct socket_state *state,
-					    const struct http_head *head, __u32 offset)
-{
-	__u32 body = buffer->len - offset - head->header_length;
-
-	if (state->response_to_head || head->status == 204 || head->status == 304) {
-		state->response_end = state->response_start + head->header_length;
-		return RESPONSE_BODY;
-	}
-	if (head->flags & HTTP_CHUNKED) {
-		state->response_tail = body ? response_tail(buffer, 0, body) : 0;
-		return response_tail_ends(state->response_tail) ? RESPONSE_IDLE : RESPONSE_CHUNKED;
-	}
-	if (!(head->flags & HTTP_HAS_LENGTH))
-		return RESPONSE_UNKNOWN;
-	state->response_end = state->response_start + head->header_length + head->content_length;
-	return RESPONSE_BODY;
-}
-
-/* The response due begins at `offset` of the packet. Interim responses (1xx) come before it. */
-FAULT_SCAN __u32 response_begin(struct __sk_buff *buffer, struct socket_state *state, __u32 offset)
-{
-	struct scratch *memory = scratch_get(SCRATCH_PACKET);
-	struct http_head *head;
-	int i;
-
-	if (!memory || !state)
-		return RESPONSE_UNKNOWN;
-	head = &memory->head;
-	for (i = 0; i < 3; i++) {
-		if (offset >= buffer->len)
-			return RESPONSE_DUE;
-		if (packet_load(buffer, offset) ||
-		    http_parse_response(&memory->text, head) != HTTP_COMPLETE ||
-		    head->status == 101)
-			return RESPONSE_UNKNOWN;
-		if (head->status >= 200)
-			return response_final(buffer, state, head, offset);
-		offset += head->header_length;
-		state->response_start += head->header_length;
-	}
-	return RESPONSE_UNKNOWN;
-}
-
-/*
- * Follows one segment of the server's stream: `start` is its position there, `newest` tells whether
- * it reaches further than any before. Segments may come out of order or twice.
- */
-static __always_inline void response_follow(struct __sk_buff *buffer, struct socket_state *state,
-					    __u64 start, __u32 offset, int newest, int gap)
-{
-	__u32 payload = buffer->len - offset;
-
-	if (state->response == RESPONSE_DUE && start == state->response_start)
-		state->response = response_begin(buffer, state, offset);
-	else if (state->response == RESPONSE_CHUNKED && newest) {
-		/* Behind a gap, or overlapping, the bytes before this packet are not known. */
-		state->response_tail =
-			response_tail(buffer, gap ? 0 : state->response_tail, payload);
-		if (response_tail_ends(state->response_tail))
-			state->response = RESPONSE_IDLE;
-	}
-	if (state->response == RESPONSE_BODY && state->received >= state->response_end)
-		state->response =
-			state->received == state->response_end ? RESPONSE_IDLE : RESPONSE_UNKNOWN;
-}
-
-/* Takes one segment from the server. */
-static __always_inline void response_segment(struct __sk_buff *buffer, struct socket_state *state,
-					     const struct packet *packet)
-{
-	__u32 sequence, offset, ahead;
-	__u8 head[14];
-	__u64 start;
-	int newest;
-
-	if (bpf_skb_load_bytes(buffer, packet->transport, head, sizeof(head)))
-		return;
-	sequence = (__u32)head[4] << 24 | (__u32)head[5] << 16 | (__u32)head[6] << 8 | head[7];
-	if (head[13] & TCP_FLAG_SYN_BYTE) {
-		state->next_sequence = sequence + 1;
-		state->received = 0;
-		state->sequence_known = 1;
-		return;
-	}
-	offset = packet->transport + (head[12] >> 4) * 4;
-	if (!state->sequence_known || offset >= buffer->len)
-		return;
-	ahead = sequence - state->next_sequence;
-	start = state->received + (__u64)(__s64)(__s32)ahead;
-	newest = start + (buffer->len - offset) > state->received;
-	if (newest) {
-		state->received = start + (buffer->len - offset);
-		state->next_sequence = sequence + (buffer->len - offset);
-	}
-	response_follow(buffer, state, start, offset, newest, ahead != 0);
 }
 
 /* DNS answers come from port 53. */

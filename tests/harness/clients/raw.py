@@ -43,7 +43,8 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.timeout = timeout
         self.received = 0
-        self.pending = b""
+        self.pending = bytearray()
+        self.needed = 0  # bytes of the response at hand, when its head has been read
         self.responses = 0
         self.ended = None
 
@@ -64,7 +65,7 @@ class Connection:
             return False
         self.socket.settimeout(max(seconds, 0.001))
         try:
-            data = self.socket.recv(1 << 16)
+            data = self.socket.recv(1 << 20)
         except TimeoutError:
             return False
         except ConnectionResetError:
@@ -81,19 +82,24 @@ class Connection:
 
     def take_response(self):
         """Takes one whole response off the front of what is pending, and prints it."""
-        head, separator, body = self.pending.partition(b"\r\n\r\n")
-        if not separator:
+        if len(self.pending) < self.needed:
             return False
+        end = self.pending.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        head = bytes(self.pending[:end])
         status = re.match(rb"HTTP/1\.[01] (\d{3})", head)
         if not status:
-            raise Failure(f"this is no HTTP response: {self.pending[:60]!r}")
+            raise Failure(f"this is no HTTP response: {head[:60]!r}")
         length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
         length = int(length[1]) if length else 0
-        if len(body) < length:
+        self.needed = end + 4 + length
+        if len(self.pending) < self.needed:
             return False
         served = re.search(rb"\r\nx-served-by: *([^\r]+)", head, re.I)
         served = served[1].decode() if served else "-"
-        self.pending = body[length:]
+        del self.pending[:self.needed]
+        self.needed = 0
         self.responses += 1
         print(f"{status[1].decode()} {served} {length}", flush=True)
         return True
