@@ -137,7 +137,7 @@ static int load_reject(struct loader *loader, const struct yaml_node *node,
 	if (answer && reject) {
 		diagnose(loader->diagnostics, reject->at,
 			 "'answer' and 'reject' cannot stand together");
-		suggest(loader->diagnostics, "what is rejected is rejected in one way; keep one");
+		suggest(loader->diagnostics, "keep one: what is rejected is rejected in one way");
 		return 0;
 	}
 	if (answer) {
@@ -273,7 +273,9 @@ void check_effect_fits(const struct plan_rule *rule, struct place at,
 	} else if (only_port(match, 443) && (match->http || answers)) {
 		diagnose(diagnostics, at,
 			 "effect '%s' cannot act on port 443: the request is inside TLS", name);
-		suggest(diagnostics, "use alert, refuse, drop, or hang without http");
+		suggest(diagnostics, rule->effect == FAULT_EFFECT_OVERLOAD
+					     ? "use 'reject: hang' or 'reject: refuse' without http"
+					     : "use alert, refuse, drop, or hang without http");
 	} else if (only_port(match, 80) && rule->effect == FAULT_EFFECT_ALERT) {
 		diagnose(diagnostics, at, "effect 'alert' cannot act on port 80: there is no TLS");
 		suggest(diagnostics, "use answer, refuse, drop or hang");
