@@ -39,7 +39,13 @@ enum fault_effect {
 	FAULT_EFFECT_HANG = 5,	 /* message: swallow what the client sends, keep the connection */
 	FAULT_EFFECT_ANSWER = 6, /* message: an HTTP response from the kernel */
 	FAULT_EFFECT_ALERT = 7,	 /* message: a fatal TLS alert in reply to the ClientHello */
-	FAULT_EFFECT_COUNT = 8,
+	FAULT_EFFECT_RESET = 8,	 /* link: RST, when `reset_at` says */
+	FAULT_EFFECT_CUT = 9,	 /* link: RST after `after` bytes of the server */
+	FAULT_EFFECT_STALL = 10, /* packet: silence after `after` bytes of the server */
+	FAULT_EFFECT_RATE = 11,	 /* link: the server's bytes throttled to `rate` */
+	FAULT_EFFECT_DNS = 12,	 /* link: a resolver's error for the rule's names */
+	FAULT_EFFECT_OVERLOAD = 13, /* message or connect: a service of finite capacity */
+	FAULT_EFFECT_COUNT = 14,
 };
 
 enum fault_protocol {
@@ -58,6 +64,21 @@ enum fault_method {
 	FAULT_METHOD_PATCH = 6,
 	FAULT_METHOD_OPTIONS = 7,
 	FAULT_METHOD_COUNT = 8,
+};
+
+/* FAULT_EFFECT_DNS: what the resolver says; values are RCODEs (RFC 1035, 4.1.1). */
+enum fault_dns {
+	FAULT_DNS_DROP = 0, /* nothing: the query is lost */
+	FAULT_DNS_SERVFAIL = 2,
+	FAULT_DNS_NXDOMAIN = 3,
+	FAULT_DNS_REFUSED = 5,
+};
+
+/* FAULT_EFFECT_RESET: when the connection is reset. */
+enum fault_reset {
+	FAULT_RESET_CONNECT = 0, /* the SYN is answered by RST */
+	FAULT_RESET_REQUEST = 1, /* the first bytes that the client sends are */
+	FAULT_RESET_LIVE = 2,	 /* the next segment in either direction is */
 };
 
 /* Rule flags. */
@@ -104,6 +125,7 @@ enum {
 	FAULT_CONTROL_SHADOW = 1U << 3,	 /* count only, touch nothing */
 	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
 	FAULT_CONTROL_ANSWER = 1U << 5,	 /* some rule answers: follow where responses end */
+	FAULT_CONTROL_LINK = 1U << 6,	 /* some rule needs the link layer */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -129,6 +151,7 @@ struct fault_control {
 	__u64 connect_rules;
 	__u64 packet_rules;
 	__u64 message_rules;
+	__u64 link_rules;
 	__u64 name_rules; /* FAULT_RULE_BY_NAME */
 	__u64 http_rules; /* FAULT_RULE_BY_HTTP */
 	__u64 quic_rules; /* FAULT_RULE_QUIC_BLOCK */
@@ -145,7 +168,23 @@ struct fault_window {
 	__u64 last_hit_at;	/* ns, written by the kernel */
 	__u64 first_pass_after; /* ns, first matched traffic that passed after ends_at; kernel */
 	__u32 injection;	/* counts injections of this rule; in events */
+	__u32 fall_steps;	/* a staged lift goes in this many equal steps; 0: smoothly */
+	__u64 falls_at; /* ns; from here the share falls to 0 at ends_at; 0: no staged lift */
+};
+
+/*
+ * How a rule's share changes with time, and when it has done enough. All 0: always the same,
+ * without end. Evaluated in the kernel from the clock, so that it needs nobody.
+ */
+struct fault_shape {
+	__u64 ramp_over; /* ns from starts_at in which the share goes from ... to ...; 0: none */
+	__u32 ramp_from, ramp_to; /* parts per million; take the place of `share` */
+	__u64 flap_period;	  /* ns; 0: none. The rule acts in the first part of each period */
+	__u32 flap_duty;	  /* parts per million of the period in which it acts */
 	__u32 padding;
+	__u64 budget_hits;	  /* the rule's window ends after this many hits; 0: no limit */
+	__u64 budget_connections; /* likewise, after hits on this many connections */
+	__u64 first;		  /* of each injection only this many matched items fail; 0: all */
 };
 
 /* Map `rules`, one per rule: what it does. Written at arming. */
@@ -156,7 +195,16 @@ struct fault_rule {
 	__u32 loss;    /* parts per million of packets, for FAULT_EFFECT_LOSS */
 	__u16 methods; /* bit per enum fault_method; 0: any */
 	__u8 alert;    /* TLS alert description (RFC 8446, 6.2) */
-	__u8 padding;
+	__u8 dns;      /* enum fault_dns */
+	__u8 reset_at; /* enum fault_reset */
+	__u8 reject;   /* FAULT_EFFECT_OVERLOAD: REFUSE, HANG or ANSWER for what is rejected */
+	__u8 padding[2];
+	__u32 reject_cost; /* millionths of a request's cost that a rejected one takes */
+	__u64 after;	   /* bytes, for CUT and STALL */
+	__u64 rate;	   /* bytes a second, for RATE */
+	__u64 capacity;	   /* thousandths of a request a second, for OVERLOAD */
+	__u64 burst;	   /* requests, for OVERLOAD */
+	struct fault_shape shape;
 };
 
 /*
@@ -238,6 +286,7 @@ struct fault_learned {
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
+	FAULT_EVENT_BUDGET = 3,	    /* the rule has used up its budget: it acts no more */
 };
 
 /* Records of the ring buffer `events`. */
@@ -253,9 +302,10 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 22 * 8 + 8);
-FAULT_ASSERT_SIZE(struct fault_window, 48);
-FAULT_ASSERT_SIZE(struct fault_rule, 16);
+FAULT_ASSERT_SIZE(struct fault_control, 23 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_window, 56);
+FAULT_ASSERT_SIZE(struct fault_shape, 56);
+FAULT_ASSERT_SIZE(struct fault_rule, 112);
 FAULT_ASSERT_SIZE(struct fault_answer, 8 + FAULT_ANSWER_MAX);
 FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_MAX) * 8);
 FAULT_ASSERT_SIZE(struct fault_series_key, 8);
