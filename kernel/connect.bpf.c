@@ -192,7 +192,9 @@ static __always_inline int connect_handle(struct bpf_sock_addr *context, const s
 	now = bpf_ktime_get_boot_ns();
 	match_flow(fault_control, &look, now, &match);
 	if (match.protected_rules) {
-		count_reasons(match.protected_rules, FAULT_REASON_PROTECTED);
+		/* The packet layer counts its own, which it has to look for anyway. */
+		count_reasons(match.protected_rules & ~fault_control->packet_rules,
+			      FAULT_REASON_PROTECTED);
 		return VERDICT_PASS;
 	}
 	verdict = quic_decide(fault_control, flow, &look, now);

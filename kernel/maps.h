@@ -180,6 +180,20 @@ struct {
 	__type(value, __u64);
 } sockets SEC(".maps") __weak;
 
+/*
+ * Holds fault_stream. A socket in `sockets` keeps the program that it was put in with, beyond any
+ * detaching; was that program a user of `sockets`, they would keep each other for as long as the
+ * connection lives. So it is only a step to the one in here, and the kernel empties an array of
+ * programs when its last descriptor is closed: with the engine ends what it does to open
+ * connections.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} stream SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -293,7 +293,7 @@ static __always_inline int message_handle(struct sk_msg_md *message, struct sock
 }
 
 SEC("sk_msg")
-int fault_message(struct sk_msg_md *message)
+int fault_stream(struct sk_msg_md *message)
 {
 	struct fault_control *fault_control = control_get();
 	struct socket_state *state;
@@ -320,6 +320,14 @@ int fault_message(struct sk_msg_md *message)
 			return SK_DROP;
 	}
 	return message_handle(message, state, fault_control);
+}
+
+/* What a socket holds: it must use no map but `stream`. */
+SEC("sk_msg")
+int fault_message(struct sk_msg_md *message)
+{
+	bpf_tail_call(message, &stream, 0);
+	return SK_PASS;
 }
 
 SEC("sockops")

@@ -105,7 +105,8 @@ static __always_inline __u64 packet_match(const struct fault_control *fault_cont
 	look.cgroup = look_cgroup(fault_control, buffer);
 	match_flow(fault_control, &look, now, &match);
 	if (match.protected_rules)
-		count_reasons(match.protected_rules, FAULT_REASON_PROTECTED);
+		count_reasons(match.protected_rules & fault_control->packet_rules,
+			      FAULT_REASON_PROTECTED);
 	return match.decided & fault_control->packet_rules;
 }
 

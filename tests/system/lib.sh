@@ -152,6 +152,16 @@ start_daemon() {
 	await 10 daemon_answers
 }
 
+# find_api: sets api_pid to the api process of the daemon, whose own pid is the engine's.
+find_api() {
+	local children
+
+	read -r children <"/proc/$daemon_pid/task/$daemon_pid/children" || true
+	[[ $children =~ ^[0-9]+\ ?$ ]] || fail "the engine's children: '$children'"
+	# shellcheck disable=SC2034 # for the tests
+	api_pid=${children% }
+}
+
 daemon_answers() {
 	kill -0 "$daemon_pid" 2>/dev/null || fail "faultd ended before it answered"
 	curl --silent --fail --output /dev/null --max-time 2 --unix-socket "$TESTBED_SOCKET" \

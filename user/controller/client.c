@@ -219,12 +219,13 @@ int client_exit_code(const struct client_reply *reply)
 		return 3;
 	switch (reply->status) {
 	case 400:
+	case 404:
 	case 422:
 		return 2;
 	case 403:
 	case 409:
 		return 4;
 	default:
-		return 1;
+		return 3;
 	}
 }

@@ -116,7 +116,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 			options[count++] = all_options[i];
 	if (asprintf(&name, "faultctl %s", verb->name) < 0 ||
 	    asprintf(&text, "%s.\v%s", verb->help, verb->more ? verb->more : "") < 0)
-		return EXIT_FAILURE;
+		return EXIT_BROKEN;
 	argp.doc = text;
 	argv[0] = name;
 	argp_err_exit_status = EXIT_USAGE;

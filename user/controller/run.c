@@ -186,8 +186,8 @@ static void on_armed(void *data, const struct client_reply *reply)
 	run_record(run, json_pack("{s:s, s:I}", "record", "start", "at_ns", (json_int_t)now));
 	if (workflows_start(run->workflows, now) < 0)
 		run_end(run, END_ABORTED, "out of memory");
-	run_watch_draw(run, now);
 	run_step(run);
+	run_watch_draw(run, now);
 }
 
 static int watch_signals(struct run *run, struct failure *failure)

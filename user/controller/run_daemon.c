@@ -70,7 +70,8 @@ static void on_renew_due(void *data, uint64_t now)
 
 	if (run->daemon_gone)
 		return;
-	if (now >= run->lease_until) {
+	/* Stopped for a while ourselves, the daemon may well be there: ask it. */
+	if (now >= run->lease_until && run->renewing) {
 		lose(run, "the lease ran out without an answer from the daemon");
 		return;
 	}

@@ -11,8 +11,9 @@
 
 #include "user/controller/report.h"
 
-/* Exit codes that no verdict stands for. */
-enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, EXIT_DENIED = 4 };
+/* Exit codes that no verdict stands for. What cannot even begin (no memory, no directory for the
+ * journal) shares the code of bad input: 1 would read as a missed budget. */
+enum { EXIT_USAGE = 2, EXIT_BROKEN = 2 };
 
 /* What the command line said; an option that the verb does not take keeps its default. */
 struct arguments {

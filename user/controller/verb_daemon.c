@@ -41,7 +41,7 @@ static int begin(struct conversation *conversation, const char *socket_path)
 	    http_new(conversation->loop, &conversation->http) < 0 ||
 	    client_new(conversation->http, socket_path, &conversation->client) < 0) {
 		verb_complain("out of memory");
-		return EXIT_FAILURE;
+		return EXIT_BROKEN;
 	}
 	return 0;
 }
@@ -60,7 +60,7 @@ static int ask(struct conversation *conversation, const char *method, const char
 {
 	json_decref(conversation->body);
 	conversation->body = NULL;
-	conversation->exit_code = EXIT_FAILURE;
+	conversation->exit_code = EXIT_BROKEN;
 	if (client_call(conversation->client, method, path, body, CALL_TIMEOUT_S * NS_PER_S,
 			on_reply, conversation) < 0 ||
 	    loop_run(conversation->loop) < 0)

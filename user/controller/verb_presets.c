@@ -93,7 +93,7 @@ static int show(const struct arguments *arguments, const char *directory, const 
 	json_t *object;
 
 	if (!diagnostics)
-		return EXIT_FAILURE;
+		return EXIT_BROKEN;
 	if (preset_load(directory, name, true, &preset, diagnostics) < 0) {
 		diagnostics_print(diagnostics, name, stderr);
 		return EXIT_USAGE;

@@ -35,7 +35,7 @@ static int load(const struct arguments *arguments, const char *path, bool resolv
 
 	if (!diagnostics) {
 		verb_complain("out of memory");
-		return EXIT_FAILURE;
+		return EXIT_BROKEN;
 	}
 	if (experiment_load(path, &options, ret_experiment, diagnostics) == 0)
 		return 0;
@@ -133,7 +133,7 @@ int verb_run(const struct arguments *arguments)
 	_cleanup_free_ char *journal = NULL;
 	struct experiment experiment = {0};
 	struct failure failure = {0};
-	int refusal = 0, code = EXIT_FAILURE, r;
+	int refusal = 0, code = EXIT_BROKEN, r;
 
 	r = verb_load(arguments, options.path, &experiment);
 	if (r)
@@ -142,7 +142,7 @@ int verb_run(const struct arguments *arguments)
 	experiment_free(&experiment);
 	if (r < 0) {
 		verb_complain("%s", failure.text);
-		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+		return EXIT_BROKEN;
 	}
 	/* Refused before anything was armed: there is nothing to report. */
 	if (refusal && failure.text[0]) {

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/api_state.h"
 #include "user/daemon/sandbox.h"
@@ -211,6 +213,7 @@ static void read_boot_id(char buffer[40])
 int api_serve(const struct api_settings *settings, struct failure *failure)
 {
 	static struct api api = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	const struct timespec last_words = {.tv_nsec = 200 * NS_PER_MS};
 	int r;
 
 	api.settings = settings;
@@ -227,5 +230,7 @@ int api_serve(const struct api_settings *settings, struct failure *failure)
 	if (r)
 		return r;
 	channel_read(api.channel);
+	/* The last events are on their way to whoever streams them. */
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &last_words, NULL);
 	return fail(failure, -EPIPE, "the engine is gone");
 }

@@ -39,15 +39,27 @@ enum need {
 	NEED_EGRESS = 1U << 4,
 };
 
+enum place {
+	PLACE_CGROUPS, /* attached to each cgroup of the scope */
+	PLACE_SOCKETS, /* attached to the map `sockets` */
+	PLACE_STREAM,  /* in the map `stream` */
+};
+
+/* In the order in which they are put in place: what runs comes after what it needs. */
 static const struct {
 	const char *name;
 	unsigned int needs;
-	bool to_map; /* attached to the map `sockets`, not to cgroups */
+	enum place place;
 } program_table[] = {
-	{"fault_connect4", NEED_ALWAYS, false}, {"fault_connect6", NEED_ALWAYS, false},
-	{"fault_sendmsg4", NEED_UDP, false},	{"fault_sendmsg6", NEED_UDP, false},
-	{"fault_sockops", NEED_MESSAGE, false}, {"fault_message", NEED_MESSAGE, true},
-	{"fault_ingress", NEED_INGRESS, false}, {"fault_egress", NEED_EGRESS, false},
+	{"fault_stream", NEED_MESSAGE, PLACE_STREAM},
+	{"fault_message", NEED_MESSAGE, PLACE_SOCKETS},
+	{"fault_connect4", NEED_ALWAYS, PLACE_CGROUPS},
+	{"fault_connect6", NEED_ALWAYS, PLACE_CGROUPS},
+	{"fault_sendmsg4", NEED_UDP, PLACE_CGROUPS},
+	{"fault_sendmsg6", NEED_UDP, PLACE_CGROUPS},
+	{"fault_sockops", NEED_MESSAGE, PLACE_CGROUPS},
+	{"fault_ingress", NEED_INGRESS, PLACE_CGROUPS},
+	{"fault_egress", NEED_EGRESS, PLACE_CGROUPS},
 };
 
 static void (*log_sink)(const char *text);
@@ -344,24 +356,39 @@ static int attach_cgroups(struct programs *programs, struct bpf_program *program
 	return 0;
 }
 
+static int attach_sockets(struct programs *programs, struct bpf_program *program,
+			  struct failure *failure)
+{
+	if (bpf_prog_attach(bpf_program__fd(program), bpf_map__fd(programs->skeleton->maps.sockets),
+			    BPF_SK_MSG_VERDICT, 0))
+		return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
+			    cause(-errno));
+	programs->verdict_attached = true;
+	return 0;
+}
+
 static int attach(struct programs *programs, const int *cgroup_fds, size_t count,
 		  struct failure *failure)
 {
-	int sockets = bpf_map__fd(programs->skeleton->maps.sockets), r = 0;
+	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
 		struct bpf_program *program = find_program(programs, program_table[i].name);
+		__u32 first = 0, fd = (__u32)bpf_program__fd(program);
 
 		if (!bpf_program__autoload(program))
 			continue;
-		if (!program_table[i].to_map) {
+		switch (program_table[i].place) {
+		case PLACE_CGROUPS:
 			r = attach_cgroups(programs, program, cgroup_fds, count, failure);
-			continue;
+			break;
+		case PLACE_SOCKETS:
+			r = attach_sockets(programs, program, failure);
+			break;
+		case PLACE_STREAM:
+			r = put(programs->skeleton->maps.stream, &first, &fd, failure);
+			break;
 		}
-		if (bpf_prog_attach(bpf_program__fd(program), sockets, BPF_SK_MSG_VERDICT, 0))
-			return fail(failure, -errno, "attaching %s: %s", program_table[i].name,
-				    cause(-errno));
-		programs->verdict_attached = true;
 	}
 	return r;
 }
@@ -449,15 +476,27 @@ static void detach_verdict(const struct programs *programs)
 			 BPF_SK_MSG_VERDICT);
 }
 
+bool programs_detach(struct programs *programs)
+{
+	__u64 cookie;
+
+	for (__u32 i = 0; i < programs->links_count; i++)
+		bpf_link__destroy(programs->links[i]);
+	programs->links_count = 0;
+	ring_buffer__free(programs->events);
+	programs->events = NULL;
+	if (!programs->verdict_attached)
+		return false;
+	detach_verdict(programs);
+	programs->verdict_attached = false;
+	return !bpf_map_get_next_key(bpf_map__fd(programs->skeleton->maps.sockets), NULL, &cookie);
+}
+
 void programs_free(struct programs *programs)
 {
 	if (!programs)
 		return;
-	for (__u32 i = 0; i < programs->links_count; i++)
-		bpf_link__destroy(programs->links[i]);
-	if (programs->verdict_attached)
-		detach_verdict(programs);
-	ring_buffer__free(programs->events);
+	programs_detach(programs);
 	if (programs->control)
 		munmap(programs->control, sizeof(*programs->control));
 	if (programs->windows)

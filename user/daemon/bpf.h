@@ -24,7 +24,14 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 int programs_publish(struct programs *programs, const struct fault_control *control,
 		     struct failure *failure);
 
-/* Detaches and unloads. NULL is fine. */
+/*
+ * Detaches: nothing new comes to the programs from here on, and no events either. True when they
+ * still hold open connections, whose clients may have answers to read that unloading would take
+ * from them.
+ */
+bool programs_detach(struct programs *programs);
+
+/* Detaches and unloads; open connections are let go. NULL is fine. */
 void programs_free(struct programs *programs);
 
 /* The kernel's own memory: what is stored here is what the programs see. */

@@ -397,6 +397,7 @@ int engine_run(int channel, const struct engine_settings *settings, struct failu
 	while (!r)
 		r = turn(engine, &loop);
 	engine_disarm(engine, ENGINE_CAUSE_DISARMED, clock_boottime_ns());
+	engine_forget_retired(engine);
 	loop_close(&loop);
 	free(engine);
 	if (r > 0)

@@ -150,11 +150,34 @@ static int start(struct engine *engine, struct failure *failure)
 	return programs_publish(engine->programs, &control, failure);
 }
 
+void engine_forget_retired(struct engine *engine)
+{
+	programs_free(engine->retired);
+	engine->retired = NULL;
+}
+
+/* Detaches the programs; they are unloaded now or, when they hold open connections, later. */
+static void retire(struct engine *engine)
+{
+	struct programs *programs = TAKE_PTR(engine->programs);
+
+	if (!programs)
+		return;
+	if (engine->control)
+		__atomic_store_n(&engine->control->deadline, 0, __ATOMIC_SEQ_CST);
+	if (!programs_detach(programs)) {
+		programs_free(programs);
+		return;
+	}
+	engine_forget_retired(engine);
+	engine->retired = programs;
+	engine->retired_until = clock_boottime_ns() + ENGINE_RETIRE_NS;
+}
+
 /* Back to nothing, whatever was reached. */
 static void forget(struct engine *engine)
 {
-	programs_free(engine->programs);
-	engine->programs = NULL;
+	retire(engine);
 	engine->control = NULL;
 	engine->windows = NULL;
 	engine->open = 0;

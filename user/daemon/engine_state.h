@@ -9,6 +9,8 @@
 
 /* After this much time without a lease the run is over, not only its effects. */
 #define ENGINE_LEASE_GRACE_NS (5 * NS_PER_S)
+/* How long after a run its clients have for reading the last answers. */
+#define ENGINE_RETIRE_NS (2 * NS_PER_S)
 /* Buckets of the series that are older than this are deleted. */
 #define ENGINE_SERIES_KEEP_NS (120 * NS_PER_S)
 
@@ -27,6 +29,9 @@ struct engine {
 	bool scope_is_everything;
 	__u64 open;	    /* rules whose window was opened and has not been reported as ended */
 	__u32 series_swept; /* buckets below this one are deleted */
+	/* A run that is over, but holds open connections: unloaded at `retired_until`. */
+	struct programs *retired;
+	__u64 retired_until;
 	/* What the last run's rules came to, kept until the next one begins. */
 	struct engine_rule_status last[FAULT_RULES_MAX];
 	__u32 last_count;
@@ -37,6 +42,9 @@ struct engine {
 int engine_arm(struct engine *engine, __u64 now, struct failure *failure);
 /* Lifts what is open, reports both with `cause`, unloads everything. Nothing armed: nothing. */
 void engine_disarm(struct engine *engine, enum engine_cause cause, __u64 at);
+
+/* Unloads what an earlier run still holds open connections by. */
+void engine_forget_retired(struct engine *engine);
 
 /* engine_window.c: all take the moment as an argument. */
 int engine_inject(struct engine *engine, struct engine_window *window, __u64 now,

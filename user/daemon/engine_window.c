@@ -140,6 +140,8 @@ void engine_tick(struct engine *engine, __u64 now)
 	enum engine_cause cause = ENGINE_CAUSE_NONE;
 	__u64 rules, at, deadline, lease;
 
+	if (engine->retired && now >= engine->retired_until)
+		engine_forget_retired(engine);
 	if (!engine->control)
 		return;
 	while ((at = next_end(engine, &rules, &cause)) <= now)
@@ -155,11 +157,11 @@ void engine_tick(struct engine *engine, __u64 now)
 __u64 engine_next(const struct engine *engine)
 {
 	enum engine_cause cause;
-	__u64 rules, over;
+	__u64 rules, next = engine->retired ? engine->retired_until : UINT64_MAX;
 
 	if (!engine->control)
-		return UINT64_MAX;
-	over = earlier(engine->control->deadline,
-		       engine->control->lease_until + ENGINE_LEASE_GRACE_NS);
-	return earlier(over, next_end(engine, &rules, &cause));
+		return next;
+	next = earlier(next, engine->control->deadline);
+	next = earlier(next, engine->control->lease_until + ENGINE_LEASE_GRACE_NS);
+	return earlier(next, next_end(engine, &rules, &cause));
 }

@@ -4,10 +4,12 @@
  * becomes the privileged engine.
  */
 #include <argp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "user/base/cleanup.h"
@@ -27,6 +29,8 @@ const char *argp_program_version = "faultd " FAULTD_VERSION;
 enum { CHANNEL_BUFFER = 4 << 20 };
 
 enum { EXIT_USAGE = 2 };
+
+enum { API_ENDS_WITHIN_MS = 1000 };
 
 struct options {
 	const char *socket;
@@ -252,6 +256,18 @@ static int run_engine(const struct daemon *daemon, int channel, struct failure *
 	return r;
 }
 
+/* The api process ends by itself when the channel is closed. One that does not is not waited for.
+ */
+static void end_api(pid_t child)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, child, 0);
+	struct pollfd ended = {.fd = fd, .events = POLLIN};
+
+	if (fd < 0 || poll(&ended, 1, API_ENDS_WITHIN_MS) != 1)
+		kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 static int split(const struct daemon *daemon, struct failure *failure)
 {
 	const int size = CHANNEL_BUFFER;
@@ -272,7 +288,7 @@ static int split(const struct daemon *daemon, struct failure *failure)
 	close(daemon->listener);
 	r = run_engine(daemon, pair[0], failure);
 	close(pair[0]);
-	waitpid(child, NULL, 0);
+	end_api(child);
 	return r;
 }
 

@@ -53,8 +53,8 @@ static int keep_only(const cap_value_t *keep, int count, struct failure *failure
 
 int privilege_keep_engine(struct failure *failure)
 {
-	static const cap_value_t recent[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN};
-	static const cap_value_t old[] = {CAP_SYS_ADMIN, CAP_NET_ADMIN};
+	static const cap_value_t recent[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_KILL};
+	static const cap_value_t old[] = {CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_KILL};
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	bool has_bpf = cap_max_bits() > CAP_BPF;
 	const cap_value_t *keep = has_bpf ? recent : old;

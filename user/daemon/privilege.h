@@ -10,7 +10,8 @@
 /*
  * Keeps what loading and attaching kernel programs and destroying sockets takes: CAP_BPF,
  * CAP_PERFMON and CAP_NET_ADMIN (CAP_SYS_ADMIN in place of the first two before Linux 5.8), and
- * sets no_new_privs. -EPERM when one of them is not there to keep.
+ * CAP_KILL, without which the signal at this process's death would not reach an api process of
+ * another user. Sets no_new_privs. -EPERM when one of them is not there to keep.
  */
 int privilege_keep_engine(struct failure *failure);
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a run can end: refused, lost, halted, interrupted, aborted, unsteady, not exercised."""
 
+import asyncio
 import os
+import pwd
 import signal
 
 from scenario import MS, Scenario, main
@@ -69,6 +71,22 @@ async def freeze(scenario):
     scenario.host.frozen = True
     await scenario.process.wait()
     scenario.host.frozen = False
+
+
+async def stop_controller(scenario):
+    """The controller does not run for longer than its lease."""
+    await scenario.until(lambda: injected_for(scenario, 500))
+    scenario.process.send_signal(signal.SIGSTOP)
+    await scenario.until(lambda: scenario.host.lifted_at)
+    scenario.process.send_signal(signal.SIGCONT)
+
+
+def check_stopped(scenario):
+    window = scenario.report["episodes"][0]["windows"][0]
+    assert window["cause"] == "lease", window
+    assert window["ended_at"]["last_ns"] == scenario.host.lifted_at, window
+    # The daemon is well: the run is taken away from it.
+    assert scenario.host.calls[-1][1:] == ("DELETE", "/v1/runs/r1"), scenario.host.calls[-1]
 
 
 def check_frozen(scenario):
@@ -168,6 +186,64 @@ def check_overrun(scenario):
     assert most == 256, most
 
 
+async def lift_by_hand(scenario):
+    """A person asks, lifts one fault and, at the end, halts and releases the host."""
+    await scenario.until(lambda: injected_for(scenario, 500))
+    scenario.said = [await faultctl(scenario, *words) for words in
+                     (["status"], ["lift", "fault"], ["lift", "nothing"])]
+    await scenario.process.wait()
+    scenario.said += [await faultctl(scenario, *words) for words in
+                      (["lift"], ["halt"], ["release"])]
+    scenario.host.stop_api()
+    scenario.said.append(await faultctl(scenario, "status"))
+
+
+async def faultctl(scenario, *words):
+    process = await asyncio.create_subprocess_exec(
+        scenario.faultctl, *words, "--socket", scenario.host.socket_path,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+def check_lifted_by_hand(scenario):
+    assert scenario.code == 0, (scenario.code, scenario.out)
+    window = scenario.report["episodes"][0]["windows"][0]
+    assert window["cause"] == "lifted", window
+    assert window["ended_at"]["last_ns"] < window["planned_end_ns"] - 1000 * MS, window
+    code, out, _ = scenario.said[0]
+    assert code == 0 and "run          r1 of uid 0: " in out, out
+    assert scenario.said[1] == (0, "lifted\n", ""), scenario.said[1]
+    assert scenario.said[2] == (2, "", "faultctl: no such fault: nothing\n"), scenario.said[2]
+    assert scenario.said[3] == (0, "no run on this host; nothing to lift\n", "")
+    assert scenario.said[4] == (0, "halted: everything is lifted, new runs are refused\n", "")
+    assert scenario.said[5] == (0, "released: new runs are allowed\n", "")
+    code, out, err = scenario.said[6]
+    assert (code, out) == (3, "") and err.startswith("faultctl: cannot reach the daemon at "), err
+
+
+def who_am_i(url):
+    return {"who": {"run": ["sh", "-c", f"curl -sf {url} >/dev/null || (id -u; echo $HOME; exit 1)"],
+                    "every": "500ms", "timeout": "400ms", "stable": {"successes": 2, "for": "1s"}}}
+
+
+def check_who(scenario):
+    details = {r["detail"] for r in scenario.journal() if r.get("detail")}
+    nobody = pwd.getpwuid(65534)
+    expected = "65534\n" + nobody.pw_dir if os.geteuid() == 0 else f"{os.geteuid()}\n{os.environ['HOME']}"
+    assert details == {expected + "\n"}, details
+
+
+def kept(url):
+    return {"work": {"http": {"get": url, "connection": "warm"}, "every": "100ms",
+                     "timeout": "400ms", "stable": {"successes": 10, "for": "1s"}}}
+
+
+def check_kept(scenario):
+    assert scenario.code == 0
+    assert scenario.host.connections == 1, scenario.host.connections
+
+
 main([
     Scenario("busy", fails_while_injected, refused(4, "another run holds the host"),
              setup=refuse(409, "busy", "another run holds the host")),
@@ -177,7 +253,7 @@ main([
              setup=refuse(400, "invalid", "rules: too many")),
     Scenario("unresolvable", fails_while_injected, refused(2, "no.example does not resolve"),
              setup=refuse(422, "unresolvable", "no.example does not resolve")),
-    Scenario("broken daemon", fails_while_injected, refused(1, "the kernel said no"),
+    Scenario("broken daemon", fails_while_injected, refused(3, "the kernel said no"),
              setup=refuse(500, "failed", "the kernel said no")),
     Scenario("daemon gone", fails_while_injected, ends(3, "daemon_lost", then=check_lost),
              during=stop_api, inject="6s"),
@@ -186,6 +262,9 @@ main([
                   "the daemon was lost: the lease ran out without an answer from the daemon",
                   check_frozen),
              during=freeze, inject="6s", lease="1s"),
+    Scenario("controller stopped", fails_while_injected,
+             ends(3, "daemon_lost", "the daemon was lost: the lease ran out", check_stopped),
+             during=stop_controller, inject="6s", lease="1s"),
     Scenario("SIGINT", fails_while_injected,
              ends(130, "interrupted", "interrupted: SIGINT", check_lifted_first),
              during=send(signal.SIGINT), inject="6s"),
@@ -213,6 +292,11 @@ main([
              ends(5, "inconclusive",
                   "work: budget recover lies inside the measurement interval in episode 1"),
              every="500ms", budget={"recover": "1s"}, recover="12s"),
+    Scenario("lifted by a person", fails_while_injected, check_lifted_by_hand, inject="6s",
+             during=lift_by_hand),
+    Scenario("commands of the invoking user", fails_while_injected, check_who, workflows=who_am_i,
+             environment={"SUDO_UID": "65534", "SUDO_GID": "65534"}),
+    Scenario("kept connections", fails_while_injected, check_kept, workflows=kept),
     Scenario("commands", fails_while_injected, check_commands, steady="3s", inject="3s",
              workflows=commands),
     Scenario("too many in flight", lambda host, t: "hang" if host.injected(t) else "ok",

@@ -58,6 +58,7 @@ class FakeHost:
         self.renewals = 0
         self.calls = []
         self.requests = []  # (t, outcome)
+        self.connections = 0
         self.frozen = False
         self.servers = []
 
@@ -80,6 +81,7 @@ class FakeHost:
 
     # what the workflows talk to
     async def serve_http(self, reader, writer):
+        self.connections += 1
         try:
             while await read_request(reader):
                 t = now_ns()
@@ -127,8 +129,14 @@ class FakeHost:
             self.lifted_at = ends
             self.emit(ends, "lifted", "planned", [fault])
 
-    def lift(self, faults, cause="lifted"):
-        t = now_ns()
+    async def watch_lease(self):
+        while self.run:
+            await asyncio.sleep(0.01)
+            if now_ns() >= self.lease_until and not self.frozen:
+                self.lift([], "lease", self.lease_until)
+
+    def lift(self, faults, cause="lifted", t=None):
+        t = t or now_ns()
         for fault in faults or self.faults:
             window = self.windows.get(fault)
             if window and window[1] > t:
@@ -154,6 +162,7 @@ class FakeHost:
             self.started = t
             self.run = "r1"
             self.emit(t, "armed", "", [])
+            asyncio.ensure_future(self.watch_lease())
             return 201, {
                 "run": self.run, "now_ns": t, "started_ns": t, "resolved": [],
                 "deadline_ns": t + plan["duration_ns"], "lease_until_ns": self.lease_until,
@@ -186,7 +195,11 @@ class FakeHost:
             return 200, {"starts_at_ns": t, "ends_at_ns": ends, "existing_found": 0,
                          "existing_reset": 0}
         if rest == "/lift":
-            t = self.lift(json.loads(body or b"{}").get("faults", []))
+            faults = json.loads(body or b"{}").get("faults", [])
+            for fault in faults:
+                if fault not in self.faults:
+                    return 404, {"error": "no such fault: " + fault, "code": "not-found"}
+            t = self.lift(faults)
             return 200, {"starts_at_ns": t, "ends_at_ns": t}
         if rest == "/renew":
             self.renewals += 1

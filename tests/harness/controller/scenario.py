@@ -18,7 +18,7 @@ class Scenario:
 
     def __init__(self, name, behave, check, every="100ms", timeout="400ms", steady="2s",
                  inject="2s", recover="8s", retry=1, backoff="100ms", during=None, setup=None,
-                 budget=None, abort=None, workflows=None, lease="3s", arguments=()):
+                 budget=None, abort=None, workflows=None, lease="3s", arguments=(), environment=None):
         self.__dict__.update(locals())
 
     def experiment(self, port):
@@ -41,6 +41,7 @@ class Scenario:
         return document
 
     async def play(self, faultctl, directory):
+        self.faultctl = faultctl
         self.directory = directory
         self.host = FakeHost(os.path.join(directory, "sock"), self.behave)
         await self.host.start()
@@ -52,7 +53,8 @@ class Scenario:
         self.process = await asyncio.create_subprocess_exec(
             faultctl, "run", path, "--socket", self.host.socket_path, "--output",
             os.path.join(directory, "run"), "-o", "json", "--seed", "7", *self.arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **(self.environment or {})})
         task = asyncio.ensure_future(self.during(self)) if self.during else None
         out, err = await asyncio.wait_for(self.process.communicate(), 60)
         if task:

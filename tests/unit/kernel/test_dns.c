@@ -527,8 +527,8 @@ static void test_full_text(void **state)
 
 static void test_name_key(void **state)
 {
-	struct fault_name_key key, from_text;
-	struct dns_name name;
+	struct fault_name_key key = {0}, from_text = {0};
+	struct dns_name name = {0};
 
 	(void)state;
 	dns_answer(&built, "A.Example.com", 0);

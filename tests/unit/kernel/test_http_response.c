@@ -1,42 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Response heads: where each ends, and how long its body is. */
-#include "tests/unit/check.h"
-
 #include <stdio.h>
 
-#include "kernel/http.h"
-#include "tests/unit/kernel/stale.h"
+#include "tests/unit/kernel/parse_http.h"
 #include "user/base/cleanup.h"
-
-static struct fault_text text;
-
-/* As in test_http.c: stale bytes must not matter. */
-static int parse_bytes(const void *bytes, size_t length, struct http_head *ret_head)
-{
-	struct http_head head;
-	int result = -1;
-
-	for (size_t stale = 0; stale < STALE_COUNT; stale++) {
-		int again;
-
-		memset(&head, 0xa5, sizeof(head));
-		stale_fill(&text, bytes, length, stale);
-		again = http_parse_response(&text, &head);
-		if (stale == 0) {
-			result = again;
-			*ret_head = head;
-		}
-		if (again != result || memcmp(&head, ret_head, sizeof(head)) != 0)
-			fail_msg("stale bytes %zu change result %d to %d of %zu bytes '%.60s'",
-				 stale, result, again, length, (const char *)bytes);
-	}
-	return result;
-}
-
-static int parse(const char *response, struct http_head *ret_head)
-{
-	return parse_bytes(response, strlen(response), ret_head);
-}
 
 static void test_status(void **state)
 {
@@ -62,7 +29,7 @@ static void test_status(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		snprintf(response, sizeof(response), "%s\r\nServer: x\r\n\r\n", cases[i].line);
-		assert_int_equal(parse(response, &head), HTTP_COMPLETE);
+		assert_int_equal(parse_response(response, &head), HTTP_COMPLETE);
 		assert_int_equal(head.status, cases[i].status);
 		assert_int_equal(head.header_length, strlen(response));
 		assert_int_equal(head.flags, 0);
@@ -95,7 +62,7 @@ static void test_not_http(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (parse(cases[i], &head) != HTTP_NOT)
+		if (parse_response(cases[i], &head) != HTTP_NOT)
 			fail_msg("taken for HTTP/1: '%s'", cases[i]);
 	assert_int_equal(http_parse_response(NULL, &head), HTTP_NOT);
 	assert_int_equal(http_parse_response(&text, NULL), HTTP_NOT);
@@ -132,7 +99,7 @@ static void test_bodies(void **state)
 
 		snprintf(response, sizeof(response), "HTTP/1.1 200 OK\r\n%s\r\n\r\n",
 			 cases[i].headers);
-		result = parse(response, &head);
+		result = parse_response(response, &head);
 		if (result != cases[i].result)
 			fail_msg("'%s' gave %d", cases[i].headers, result);
 		if (result != HTTP_COMPLETE)
@@ -157,9 +124,10 @@ static void test_every_cut(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(responses); i++) {
 		size_t length = strlen(responses[i]);
 
-		assert_int_equal(parse(responses[i], &head), HTTP_COMPLETE);
+		assert_int_equal(parse_response(responses[i], &head), HTTP_COMPLETE);
 		for (size_t cut = 0; cut < length; cut++) {
-			if (parse_bytes(responses[i], cut, &head) != HTTP_INCOMPLETE)
+			if (parse_bytes(http_parse_response, responses[i], cut, &head) !=
+			    HTTP_INCOMPLETE)
 				fail_msg("%zu bytes of '%s' are not incomplete", cut, responses[i]);
 			stale_fill(&text, responses[i], length, 0);
 			text.length = (__u32)cut;
@@ -174,16 +142,16 @@ static void test_what_follows(void **state)
 	struct http_head head;
 
 	(void)state;
-	assert_int_equal(parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
-			       "Content-Length: 3\r\n\r\nabc",
-			       &head),
+	assert_int_equal(parse_response("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+					"Content-Length: 3\r\n\r\nabc",
+					&head),
 			 HTTP_COMPLETE);
 	assert_int_equal(head.status, 100);
 	assert_int_equal(head.header_length, 25);
 	assert_int_equal(head.flags, 0);
-	assert_int_equal(parse("HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n"
-			       "\r\nContent-Length: 7\r\n\r\n",
-			       &head),
+	assert_int_equal(parse_response("HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n"
+					"\r\nContent-Length: 7\r\n\r\n",
+					&head),
 			 HTTP_COMPLETE);
 	assert_true(head.content_length == 24);
 	assert_int_equal(head.header_length, 39);
@@ -196,15 +164,19 @@ static void test_long_head(void **state)
 
 	(void)state;
 	memset(response, 'x', sizeof(response));
-	memcpy(response, "HTTP/1.1 200 OK\r\nX: ", 20);
-	assert_int_equal(parse_bytes(response, sizeof(response), &head), HTTP_TOO_LONG);
-	assert_int_equal(parse_bytes(response, FAULT_TEXT_MAX - 1, &head), HTTP_INCOMPLETE);
-	memcpy(response + FAULT_TEXT_MAX - 4, "\r\n\r\n", 4);
-	assert_int_equal(parse_bytes(response, FAULT_TEXT_MAX, &head), HTTP_COMPLETE);
+	overwrite(response, "HTTP/1.1 200 OK\r\nX: ");
+	assert_int_equal(parse_bytes(http_parse_response, response, sizeof(response), &head),
+			 HTTP_TOO_LONG);
+	assert_int_equal(parse_bytes(http_parse_response, response, FAULT_TEXT_MAX - 1, &head),
+			 HTTP_INCOMPLETE);
+	overwrite(response + FAULT_TEXT_MAX - 4, "\r\n\r\n");
+	assert_int_equal(parse_bytes(http_parse_response, response, FAULT_TEXT_MAX, &head),
+			 HTTP_COMPLETE);
 	assert_int_equal(head.header_length, FAULT_TEXT_MAX);
 	memset(response + 16, 'x', sizeof(response) - 16);
 	response[15] = 'x';
-	assert_int_equal(parse_bytes(response, sizeof(response), &head), HTTP_TOO_LONG);
+	assert_int_equal(parse_bytes(http_parse_response, response, sizeof(response), &head),
+			 HTTP_TOO_LONG);
 }
 
 int main(void)

@@ -108,7 +108,7 @@ static void test_name_key(void **state)
 		{"example.com\t", NULL},
 		{"example.com\r", NULL},
 	};
-	struct fault_name_key key;
+	struct fault_name_key key = {0};
 
 	(void)state;
 	for (size_t stale = 0; stale < STALE_COUNT; stale++)
@@ -133,7 +133,7 @@ static void test_name_key(void **state)
 /* An exact name's key ends with a NUL: a NUL within a name must not pass for that end. */
 static void test_name_key_with_nul(void **state)
 {
-	struct fault_name_key key;
+	struct fault_name_key key = {0};
 
 	(void)state;
 	stale_fill(&text, "evil\0example.com", 16, 0);
@@ -144,7 +144,7 @@ static void test_name_key_with_nul(void **state)
 
 static void test_name_key_lengths(void **state)
 {
-	struct fault_name_key key;
+	struct fault_name_key key = {0};
 
 	(void)state;
 	memset(text.bytes, 'A', FAULT_TEXT_MAX);
