@@ -289,9 +289,9 @@ struct fault_learned {
 };
 
 enum fault_event_kind {
-	FAULT_EVENT_FIRST_HIT = 1,    /* first hit of a rule in this injection */
-	FAULT_EVENT_FIRST_PASS = 2,   /* first matched traffic that passed after the window's end */
-	FAULT_EVENT_BUDGET_SPENT = 3, /* a hit was the last that the rule's budget allows */
+	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
+	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
+	FAULT_EVENT_BUDGET = 3,	    /* the rule has used up its budget: it acts no more */
 };
 
 /* Records of the ring buffer `events`. */

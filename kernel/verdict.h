@@ -157,7 +157,7 @@ static __always_inline int claim_hit(__u32 index, const struct fault_rule *rule,
 		bpf_map_update_elem(&claims, &key, &outcome, BPF_ANY);
 	}
 	if (claim.was_last)
-		emit_event(FAULT_EVENT_BUDGET_SPENT, index, window, flow, now);
+		emit_event(FAULT_EVENT_BUDGET, index, window, flow, now);
 	return reason;
 }
 
