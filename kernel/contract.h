@@ -129,6 +129,7 @@ enum {
 	FAULT_CONTROL_SHADOW = 1U << 3,	 /* count only, touch nothing */
 	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
 	FAULT_CONTROL_ANSWER = 1U << 5,	 /* some rule answers: follow where responses end */
+	FAULT_CONTROL_LINK = 1U << 6,	 /* some rule needs the link layer */
 	FAULT_CONTROL_STREAM = 1U << 7,	 /* some rule counts the bytes of the server */
 };
 
@@ -155,6 +156,7 @@ struct fault_control {
 	__u64 connect_rules;
 	__u64 packet_rules;
 	__u64 message_rules;
+	__u64 link_rules;
 	__u64 name_rules; /* FAULT_RULE_BY_NAME */
 	__u64 http_rules; /* FAULT_RULE_BY_HTTP */
 	__u64 quic_rules; /* FAULT_RULE_QUIC_BLOCK */
@@ -307,7 +309,7 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 22 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 23 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 112);
