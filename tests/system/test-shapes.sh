@@ -36,8 +36,8 @@ check_probes() {
 
 # event_of NAME CAUSE: the moment of the run's event with this name and cause; fails without.
 event_of() {
-	curl --silent --max-time 0.5 --unix-socket "$TESTBED_SOCKET" \
-		"http://faultd/v1/events?run=$run" 2>/dev/null |
+	{ curl --silent --max-time 0.5 --unix-socket "$TESTBED_SOCKET" \
+		"http://faultd/v1/events?run=$run" || true; } |
 		jq --raw-output --arg name "$1" --arg cause "$2" \
 			'select(.event == $name and .cause == $cause) | .at_ns' | tail -n 1 | grep .
 }
@@ -50,7 +50,7 @@ attempt() {
 # -- ramp
 arm "$(plan '{"fault": "f", "effect": "refuse", "shape": {"ramp":
 	{"from_ppm": 0, "to_ppm": 1000000, "over_ns": 3000000000}}, '"$match"'}')"
-start_probe 5
+start_probe 5 0.0004
 inject f 4
 starts=$(field .starts_at_ns) ends=$(field .ends_at_ns)
 check_probes "ramp 0 % to 100 % over 3 s" --starts "$starts" --ends "$ends" --ramp 0 1000000 3000000000
@@ -58,7 +58,7 @@ disarm
 
 arm "$(plan '{"fault": "f", "effect": "refuse", "shape": {"ramp":
 	{"from_ppm": 900000, "to_ppm": 100000, "over_ns": 2000000000}}, '"$match"'}')"
-start_probe 4
+start_probe 4 0.0004
 inject f 3
 starts=$(field .starts_at_ns) ends=$(field .ends_at_ns)
 check_probes "ramp 90 % to 10 % over 2 s" --starts "$starts" --ends "$ends" \
@@ -68,7 +68,7 @@ disarm
 # -- flap
 arm "$(plan '{"fault": "f", "effect": "refuse", "shape": {"flap":
 	{"period_ns": 250000000, "duty_ppm": 400000}}, '"$match"'}')"
-start_probe 4
+start_probe 4 0.0004
 inject f 3
 starts=$(field .starts_at_ns) ends=$(field .ends_at_ns)
 check_probes "flap 40 % of 250 ms" --starts "$starts" --ends "$ends" --flap 250000000 400000
@@ -77,7 +77,7 @@ disarm
 # -- staged lift: in steps and smoothly, from a share and with the window's own end later
 for steps in 4 0; do
 	arm "$(plan '{"fault": "f", "effect": "refuse", "share_ppm": 800000, '"$match"'}')"
-	start_probe 4 0.0005
+	start_probe 4 0.0004
 	inject f 60
 	starts=$(field .starts_at_ns)
 	sleep 0.5
