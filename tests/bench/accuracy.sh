@@ -81,6 +81,7 @@ loss() {
 	disarm
 }
 
+# shellcheck disable=SC2317 # await calls it
 asked() {
 	(($(counter f requests) > 0))
 }

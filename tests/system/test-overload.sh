@@ -81,6 +81,28 @@ done >"$TESTBED_DIR/codes"
 assert_eq "$(cat "$TESTBED_DIR/codes")" 200200000000 "rejected by hang"
 disarm
 
+# -- by name: what is inside TLS is rejected as a connection; the address's other names are admitted
+named='"match": {"protocols": ["tcp"], "ports": ["443"], "names": ["*.blob.example"]}'
+# tls_errors COUNT NAME: curl's exit codes for so many connections.
+tls_errors() {
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		printf '%s ' "$(curl_error "https://$2/" --max-time 0.5)"
+	done
+}
+# 35: the send of the ClientHello failed; 28: nothing came.
+for how in "refuse 35" "hang 28"; do
+	arm "$(plan '{"fault": "f", "effect": "overload", "capacity": 100, "burst": 2,
+		"reject": "'"${how% *}"'", '"$named"'}')"
+	assert_eq "$(tls_errors 1 registry.example)" "0 " "before the inject"
+	inject f 60
+	assert_eq "$(tls_errors 4 packages.blob.example)" "0 0 ${how#* } ${how#* } " "${how% *} by SNI"
+	assert_eq "$(tls_errors 3 registry.example)" "0 0 0 " "another name"
+	assert_eq "$(reason_count f admitted) $(reason_count f rejected)" "2 2" "admitted and rejected"
+	disarm
+done
+
 # -- the debt is bounded: a service that was overrun for seconds admits again after burst + 1 tokens
 overload 20 10 '"reject_cost_millionths": 1000000, '"$answer"
 inject f 60
