@@ -15,7 +15,8 @@
 
 #define MINUTE (60 * NS_PER_S)
 
-static const struct experiment_options options = {.presets_directory = "experiments/presets"};
+static const struct experiment_options options = {.presets_directory = "experiments/presets",
+						  .answers_directory = "experiments/answers"};
 
 static void load(const char *path, struct experiment *experiment)
 {
