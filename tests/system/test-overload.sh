@@ -103,6 +103,18 @@ for how in "refuse 35" "hang 28"; do
 	disarm
 done
 
+# Over HTTP by Host: an admitted connection goes on, the next is rejected.
+arm "$(plan '{"fault": "f", "effect": "overload", "capacity": 100, "burst": 1, "reject": "refuse",
+	"match": {"protocols": ["tcp"], "ports": ["80"], "names": ["*.blob.example"]}}')"
+# Both names of the address are looked up, so that it is known to be shared.
+assert_eq "$(http_code http://registry.example/)" 200 "before the inject"
+inject f 60
+assert_eq "$(client curl "${statuses[@]}" "http://packages.blob.example/?[1-3]" | paste -sd ' ')" \
+	"200 200 200" "three requests of the connection that is admitted"
+assert_eq "$(curl_error http://packages.blob.example/)" 55 "the next connection"
+assert_eq "$(reason_count f admitted) $(reason_count f rejected)" "1 1" "admitted and rejected"
+disarm
+
 # -- the debt is bounded: a service that was overrun for seconds admits again after burst + 1 tokens
 overload 20 10 '"reject_cost_millionths": 1000000, '"$answer"
 inject f 60
