@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The link layer: tc at every interface of the engine's network namespace (tcx, Linux 6.6). Resets
+ * and cuts connections, throttles them by the window that they advertise, and answers DNS queries.
+ * Which rules a connection is subject to was decided at its connect or by its first message; one
+ * that was open before is classified by the first packet that it sends.
+ */
+#include "kernel/inbound.h"
+#include "kernel/link.h"
+#include "kernel/segment.h"
+#include "kernel/throttle.h"
+
+#define PORT_DNS	 53
+#define DNS_HEADER	 12
+#define DNS_QUESTION_MAX 512
+
+/* Verdicts of tcx. Other programs at the hook see what is not ours. */
+enum { LINK_NEXT = -1, LINK_DELIVER = 0 };
+
+/* Byte offset of rcv_wnd in the kernel's struct tcp_sock; 0: unknown, and nothing is throttled. */
+const volatile __u32 config_rcv_wnd = 0;
+
+/* What the link layer knows of one socket. */
+struct link_state {
+	__u64 rules; /* as the connection's own first packet was classified */
+	__u64 hit;   /* rules that were counted as a hit on it */
+	__u64 cookie;
+	struct throttle throttle;
+	__u32 base; /* sequence number of the server's first byte */
+	__u32 has_base;
+	__u32 classified;
+	__u32 requested; /* its first data has passed */
+	__u32 port;
+	__u8 address[16];
+	__u32 padding;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct link_state);
+} link_state SEC(".maps");
+
+/* Programs here run with softirqs off: one element is enough. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} link_scratch SEC(".maps");
+
+/* A packet on its way through a program. */
+struct link_packet {
+	struct segment segment;
+	struct flow flow; /* its remote end */
+	__u64 now;
+	__u32 loopback;
+	__u32 egress;
+};
+
+/* Rules that the socket's cgroup leaves; 0 outside the scope. */
+static __always_inline __u64 link_cgroup(const struct fault_control *fault_control,
+					 struct bpf_sock *socket)
+{
+	__u64 mask = fault_control->any_cgroup;
+	int level, inside = !(fault_control->flags & FAULT_CONTROL_SCOPE);
+
+	if (inside && !(fault_control->flags & FAULT_CONTROL_CGROUP))
+		return mask;
+	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
+		__u64 id = bpf_sk_ancestor_cgroup_id(socket, level);
+		__u64 *found;
+
+		if (!id)
+			break;
+		if (bpf_map_lookup_elem(&scope, &id))
+			inside = 1;
+		found = bpf_map_lookup_elem(&cgroups, &id);
+		if (found)
+			mask |= *found;
+	}
+	return inside ? mask : 0;
+}
+
+/* A connection that no hook has seen: opened before arming, outside the scope, or by its peer. */
+static __always_inline void link_classify(struct __sk_buff *buffer, struct bpf_sock *socket,
+					  const struct link_packet *packet,
+					  struct link_state *state)
+{
+	struct fault_control *fault_control = control_get();
+	struct fault_look look = {};
+	struct fault_match match;
+	__u64 mask;
+
+	if (!fault_control)
+		return;
+	look_port(fault_control, &packet->flow, &look.port);
+	if (!(look.port.rules & fault_control->link_rules))
+		return;
+	look_destination(fault_control, packet->flow.address, &look.destination);
+	look_learned(fault_control, packet->flow.address, &look.learned);
+	look.cgroup = link_cgroup(fault_control, socket);
+	match_flow(fault_control, &look, packet->now, &match);
+	if (match.protected_rules & fault_control->link_rules)
+		count_reasons(match.protected_rules & fault_control->link_rules,
+			      FAULT_REASON_PROTECTED);
+	mask = match.decided & fault_control->link_rules;
+	if (!mask)
+		return;
+	if (socket_is_inbound(buffer, socket)) {
+		count_reasons(mask, FAULT_REASON_INBOUND);
+		return;
+	}
+	state->rules = mask;
+}
+
+/* The socket's state, made by its first packet. */
+static __always_inline struct link_state *link_know(struct __sk_buff *buffer,
+						    struct bpf_sock *socket,
+						    const struct link_packet *packet, int seen)
+{
+	struct link_state *state;
+
+	state = bpf_sk_storage_get(&link_state, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!state || state->classified)
+		return state;
+	state->classified = 1;
+	state->cookie = bpf_get_socket_cookie(buffer);
+	state->port = packet->flow.port;
+	__builtin_memcpy(state->address, packet->flow.address, 16);
+	if (!seen)
+		link_classify(buffer, socket, packet, state);
+	return state;
+}
+
+/* The first rule of `mask` that acts on the segment: its action, and `ret_rule`. */
+FAULT_SCAN int link_choose(__u64 mask, __u64 late, const struct link_facts *facts, __u64 cookie,
+			   __u64 now)
+{
+	struct link_facts own;
+	int i, action;
+
+	if (!facts)
+		return 0;
+	own = *facts;
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
+		__u32 index = mask_lowest(mask);
+		struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+
+		if (!rule)
+			continue;
+		own.late = late >> (index & 63) & 1;
+		action = link_action(rule, &own);
+		if (action != LINK_PASS &&
+		    rule_verdict(index, cookie, 0, now) == FAULT_REASON_HIT)
+			return (int)(index << 8 | action);
+	}
+	return 0;
+}
+
+/* Counts a hit of `rule` once for each connection. */
+static __always_inline void link_count(struct link_state *state, const struct link_packet *packet,
+				       __u32 rule)
+{
+	__u64 bit = 1ULL << (rule & 63);
+	struct flow flow = packet->flow;
+
+	if (state->hit & bit)
+		return;
+	state->hit |= bit;
+	count_hit(rule, &flow, packet->now);
+}
+
+/* Lets the packet at hand, rewritten to go back, arrive where it came from. On the loopback it does
+ * so by going on. */
+static __always_inline int link_return(struct __sk_buff *buffer, const struct link_packet *packet)
+{
+	if (packet->loopback)
+		return LINK_DELIVER;
+	return (int)bpf_redirect(buffer->ifindex, BPF_F_INGRESS);
+}
+
+/* Bytes of sequence space that the segment takes. */
+static __always_inline __u32 link_extent(const struct segment *segment)
+{
+	return segment->payload + !!(segment->flags & (TCP_SYN | TCP_FIN));
+}
+
+/* The client's SYN is answered by a reset. */
+static __always_inline int link_refuse(struct __sk_buff *buffer, const struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+
+	if (segment_make_reset(buffer, segment, 1, 0, segment->sequence + 1))
+		return LINK_NEXT;
+	return link_return(buffer, packet);
+}
+
+/* A segment of the client becomes a reset for the server, and another for the client. */
+static __always_inline int link_reset_egress(struct __sk_buff *buffer,
+					     const struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+
+	if (segment_make_reset(buffer, segment, 0, segment->sequence, segment->acknowledgement))
+		return LINK_NEXT;
+	/* The copy has no socket, so that this program lets it pass. */
+	bpf_clone_redirect(buffer, buffer->ifindex, 0);
+	segment_make_reset(buffer, segment, 1, segment->acknowledgement,
+			   segment->sequence + link_extent(segment));
+	return link_return(buffer, packet);
+}
+
+/* A segment of the server becomes a reset for the client, in its place, and another for the
+ * server. `sequence` is where the client's stream ends. */
+static __always_inline int link_reset_ingress(struct __sk_buff *buffer,
+					      const struct link_packet *packet, __u32 sequence)
+{
+	const struct segment *segment = &packet->segment;
+
+	if (segment_make_reset(buffer, segment, 1, segment->acknowledgement,
+			       segment->sequence + link_extent(segment)))
+		return LINK_NEXT;
+	bpf_clone_redirect(buffer, buffer->ifindex, 0);
+	segment_turn_frame(buffer, segment);
+	segment_make_reset(buffer, segment, 0, sequence, segment->acknowledgement);
+	/* Not let through but put in the queue: behind what link_cut has put there. */
+	return (int)bpf_redirect(buffer->ifindex, BPF_F_INGRESS);
+}
+
+/* The segment goes beyond the limit: what is before it is delivered, then the reset. */
+static __always_inline int link_cut(struct __sk_buff *buffer, const struct link_packet *packet,
+				    __u64 beyond)
+{
+	const struct segment *segment = &packet->segment;
+	__u32 keep = beyond < segment->payload ? segment->payload - (__u32)beyond : 0;
+
+	if (keep) {
+		if (segment_trim(buffer, segment, keep))
+			return LINK_NEXT;
+		bpf_clone_redirect(buffer, buffer->ifindex, BPF_F_INGRESS);
+	}
+	return link_reset_ingress(buffer, packet, segment->sequence + keep);
+}
+
+/* Lowers the window of the client's segment to what the rule's rate allows. */
+static __always_inline void link_throttle(struct __sk_buff *buffer,
+					  const struct link_packet *packet,
+					  struct bpf_sock *socket, struct link_state *state,
+					  __u64 rate)
+{
+	const struct segment *segment = &packet->segment;
+	__u32 at = segment->transport, scale, field;
+	__u64 allowed;
+	__be16 from, to;
+	__u8 *tcp;
+
+	tcp = (__u8 *)bpf_skc_to_tcp_sock(socket);
+	if (!config_rcv_wnd || !tcp || !(segment->flags & TCP_ACK))
+		return;
+	scale = throttle_scale(*(__u32 *)(tcp + config_rcv_wnd), segment->window);
+	allowed = throttle_window(&state->throttle, rate, segment->acknowledgement, packet->now);
+	field = throttle_field(segment->window, scale, allowed);
+	if (field == segment->window)
+		return;
+	from = bpf_htons((__u16)segment->window);
+	to = bpf_htons((__u16)field);
+	bpf_l4_csum_replace(buffer, at + TCP_CHECKSUM_AT, from, to, sizeof(to));
+	bpf_skb_store_bytes(buffer, at + TCP_WINDOW_AT, &to, sizeof(to), 0);
+}
+
+static __always_inline __u64 rule_rate(__u32 index)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+
+	return rule && rule->rate ? rule->rate : 1;
+}
+
+static __always_inline __u64 rule_after(__u32 index)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+
+	return rule ? rule->after : 0;
+}
+
+/* A segment that a socket of this host sends. */
+static __always_inline int link_tcp_egress(struct __sk_buff *buffer, struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+	struct link_facts facts = {.egress = 1, .payload = segment->payload};
+	struct bpf_sock *socket = buffer->sk;
+	struct socket_state *seen;
+	struct link_state *state;
+	struct bpf_tcp_sock *tcp;
+	__u64 mask, late = 0;
+	int chosen;
+
+	if (!socket || segment->flags & TCP_RST)
+		return LINK_NEXT;
+	socket = bpf_sk_fullsock(socket);
+	if (!socket)
+		return LINK_NEXT;
+	seen = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	if (seen && seen->adopted)
+		seen = NULL_POINTER;
+	state = link_know(buffer, socket, packet, seen != NULL_POINTER);
+	if (!state)
+		return LINK_NEXT;
+	mask = state->rules;
+	if (seen) {
+		mask |= seen->link_rules;
+		late = ~seen->decided;
+		facts.opened = 1;
+	}
+	if (!mask)
+		return LINK_NEXT;
+	facts.syn = !!(segment->flags & TCP_SYN);
+	facts.requested = state->requested;
+	tcp = bpf_tcp_sock(socket);
+	if (tcp && !facts.syn) {
+		facts.position = tcp->bytes_received;
+		state->base = tcp->rcv_nxt - (__u32)tcp->bytes_received;
+		state->has_base = 1;
+	}
+	chosen = link_choose(mask, late, &facts, state->cookie, packet->now);
+	if (segment->payload)
+		state->requested = 1;
+	if (!chosen)
+		return LINK_NEXT;
+	link_count(state, packet, (__u32)chosen >> 8);
+	switch (chosen & 0xff) {
+	case LINK_REFUSE:
+		return link_refuse(buffer, packet);
+	case LINK_RESET:
+		return link_reset_egress(buffer, packet);
+	default:
+		link_throttle(buffer, packet, socket, state, rule_rate((__u32)chosen >> 8));
+		return LINK_NEXT;
+	}
+}
+
+/* What a segment that arrived for `socket` comes to. */
+static __always_inline int link_tcp_arrived(struct __sk_buff *buffer, struct link_packet *packet,
+					    struct bpf_sock *socket)
+{
+	const struct segment *segment = &packet->segment;
+	struct link_facts facts = {.payload = segment->payload};
+	struct socket_state *seen;
+	struct link_state *state;
+	struct bpf_tcp_sock *tcp;
+	__u64 mask, late = 0;
+	__u32 rule;
+	int chosen;
+
+	state = bpf_sk_storage_get(&link_state, socket, 0, 0);
+	tcp = bpf_tcp_sock(socket);
+	if (!state || !tcp || !state->has_base)
+		return LINK_NEXT;
+	mask = state->rules;
+	seen = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	if (seen && !seen->adopted) {
+		mask |= seen->link_rules;
+		late = ~seen->decided;
+	}
+	if (!mask)
+		return LINK_NEXT;
+	facts.syn = !!(segment->flags & TCP_SYN);
+	facts.position = link_position(tcp->bytes_received,
+				       segment->sequence + segment->payload - state->base);
+	packet->flow.port = state->port;
+	__builtin_memcpy(packet->flow.address, state->address, 16);
+	chosen = link_choose(mask, late, &facts, state->cookie, packet->now);
+	if (!chosen)
+		return LINK_NEXT;
+	rule = (__u32)chosen >> 8;
+	link_count(state, packet, rule);
+	if ((chosen & 0xff) == LINK_CUT)
+		return link_cut(buffer, packet, facts.position - rule_after(rule));
+	return link_reset_ingress(buffer, packet, segment->sequence);
+}
+
+static __always_inline int link_tcp_ingress(struct __sk_buff *buffer, struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+	const __u32 *source = (const __u32 *)segment->source;
+	const __u32 *destination = (const __u32 *)segment->destination;
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *socket;
+	__u32 size;
+	int verdict;
+
+	if (segment->flags & (TCP_SYN | TCP_RST))
+		return LINK_NEXT;
+	if (segment->ipv6) {
+		__builtin_memcpy(tuple.ipv6.saddr, source, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, destination, 16);
+		tuple.ipv6.sport = bpf_htons((__u16)segment->source_port);
+		tuple.ipv6.dport = bpf_htons((__u16)segment->destination_port);
+		size = sizeof(tuple.ipv6);
+	} else {
+		tuple.ipv4.saddr = source[3];
+		tuple.ipv4.daddr = destination[3];
+		tuple.ipv4.sport = bpf_htons((__u16)segment->source_port);
+		tuple.ipv4.dport = bpf_htons((__u16)segment->destination_port);
+		size = sizeof(tuple.ipv4);
+	}
+	socket = bpf_sk_lookup_tcp(buffer, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!socket)
+		return LINK_NEXT;
+	verdict = link_tcp_arrived(buffer, packet, socket);
+	bpf_sk_release(socket);
+	return verdict;
+}
+
+/* Reads the packet at hand. 0 or -1. */
+static __always_inline int link_begin(struct __sk_buff *buffer, struct link_packet *packet,
+				      __u32 egress)
+{
+	__u32 index = buffer->ifindex;
+	struct fault_device *device = bpf_map_lookup_elem(&devices, &index);
+	const struct segment *segment = &packet->segment;
+
+	__builtin_memset(packet, 0, sizeof(*packet));
+	if (!device)
+		return -1;
+	packet->segment.header = device->header;
+	packet->loopback = device->flags & FAULT_DEVICE_LOOPBACK;
+	packet->egress = egress;
+	if (segment_read(buffer, &packet->segment))
+		return -1;
+	packet->flow.protocol = segment->protocol;
+	packet->flow.port = egress ? segment->destination_port : segment->source_port;
+	__builtin_memcpy(packet->flow.address, egress ? segment->destination : segment->source, 16);
+	packet->now = bpf_ktime_get_boot_ns();
+	return 0;
+}
+
+SEC("tc")
+int fault_link_egress(struct __sk_buff *buffer)
+{
+	struct link_packet packet;
+
+	if (!buffer->sk || link_begin(buffer, &packet, 1))
+		return LINK_NEXT;
+	if (packet.segment.protocol == FAULT_PROTOCOL_TCP)
+		return link_tcp_egress(buffer, &packet);
+	return LINK_NEXT;
+}
+
+SEC("tc")
+int fault_link_ingress(struct __sk_buff *buffer)
+{
+	struct link_packet packet;
+
+	if (link_begin(buffer, &packet, 0))
+		return LINK_NEXT;
+	if (packet.segment.protocol == FAULT_PROTOCOL_TCP)
+		return link_tcp_ingress(buffer, &packet);
+	return LINK_NEXT;
+}
