@@ -49,6 +49,7 @@ struct connect_decision {
 	__u64 cookie;
 	__u64 now;
 	__u64 packet_rules; /* rules that the connection's packets are subject to */
+	__u64 link_rules;   /* rules that its segments are subject to */
 	__u32 error;	    /* errno of the rule that refuses; 0: none */
 	__u32 won;	    /* a rule acts: the later ones only count */
 	__u32 by_address;   /* the rule at hand matched by its learned address alone */
@@ -63,12 +64,14 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 	if (!decision)
 		return 0;
 	count_arrival(index, MATCH_CONNECT, decision->now);
-	if (effect >= FAULT_EFFECT_HANG)
+	if (effect >= FAULT_EFFECT_HANG && !effect_is_of_segments(effect))
 		return 0; /* the message layer goes on from here */
 	reason = rule_verdict(index, decision->cookie, 0, decision->now);
 	/* Packets ask for the window themselves: the connection may outlive it. */
 	if (effect_is_of_packets(effect))
 		decision->packet_rules |= 1ULL << (index & 63);
+	if (effect_is_of_segments(effect))
+		decision->link_rules |= 1ULL << (index & 63);
 	if (reason == FAULT_REASON_HIT && decision->won)
 		reason = FAULT_REASON_OUTRANKED;
 	if (reason != FAULT_REASON_HIT) {
@@ -76,8 +79,8 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 		return 0;
 	}
 	decision->won = 1;
-	if (effect_is_of_packets(effect))
-		return 0; /* the packets are counted as they are dropped */
+	if (effect_is_of_packets(effect) || effect_is_of_segments(effect))
+		return 0; /* counted as the packets are seen to */
 	decision->error =
 		effect == FAULT_EFFECT_UNREACHABLE ? ERRNO_EHOSTUNREACH : ERRNO_ECONNREFUSED;
 	count_hit(index, &decision->flow, decision->now);
@@ -130,7 +133,7 @@ static __always_inline int quic_decide(const struct fault_control *fault_control
 static __always_inline void socket_remember(const struct fault_control *fault_control,
 					    struct bpf_sock *socket, const struct flow *flow,
 					    const struct fault_match *match, __u64 look,
-					    __u64 cookie, __u64 packet_rules)
+					    const struct connect_decision *decision)
 {
 	struct socket_state *state;
 
@@ -139,11 +142,12 @@ static __always_inline void socket_remember(const struct fault_control *fault_co
 		return;
 	__builtin_memset(state, 0, offsetof(struct socket_state, lock));
 	state->generation = fault_control->generation;
-	state->cookie = cookie;
+	state->cookie = decision->cookie;
 	state->candidates = look;
 	state->by_address = match->by_address;
 	state->decided = match->decided;
-	state->packet_rules = packet_rules;
+	state->packet_rules = decision->packet_rules;
+	state->link_rules = decision->link_rules;
 	state->port = flow->port;
 	__builtin_memcpy(state->address, flow->address, 16);
 }
@@ -165,9 +169,8 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 		return refuse_with((int)decision.error);
 	if (flow->protocol == FAULT_PROTOCOL_TCP)
 		needs_look = match_needs_look(fault_control, match);
-	if (socket && (needs_look || decision.packet_rules))
-		socket_remember(fault_control, socket, flow, match, needs_look, decision.cookie,
-				decision.packet_rules);
+	if (socket && (needs_look || decision.packet_rules || decision.link_rules))
+		socket_remember(fault_control, socket, flow, match, needs_look, &decision);
 	return VERDICT_PASS;
 }
 

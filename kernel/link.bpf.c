@@ -5,8 +5,8 @@
  * Which rules a connection is subject to was decided at its connect or by its first message; one
  * that was open before is classified by the first packet that it sends.
  */
-#include "kernel/inbound.h"
 #include "kernel/link.h"
+#include "kernel/inbound.h"
 #include "kernel/segment.h"
 #include "kernel/throttle.h"
 
@@ -42,14 +42,6 @@ struct {
 	__type(value, struct link_state);
 } link_state SEC(".maps");
 
-/* Programs here run with softirqs off: one element is enough. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct scratch);
-} link_scratch SEC(".maps");
-
 /* A packet on its way through a program. */
 struct link_packet {
 	struct segment segment;
@@ -57,11 +49,27 @@ struct link_packet {
 	__u64 now;
 	__u32 loopback;
 	__u32 egress;
+	struct fault_look look;
+	struct fault_match match;
+	struct fault_text text; /* a query */
+	struct dns_name dns_name;
+	struct fault_name_key name;
 };
+
+/*
+ * The packet at hand, which is too much for the stack. The programs run with softirqs off, and what
+ * they send themselves has no socket and is let through before it would be written here.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct link_packet);
+} link_packets SEC(".maps");
 
 /* Rules that the socket's cgroup leaves; 0 outside the scope. */
 static __always_inline __u64 link_cgroup(const struct fault_control *fault_control,
-					 struct bpf_sock *socket)
+					 struct __sk_buff *buffer)
 {
 	__u64 mask = fault_control->any_cgroup;
 	int level, inside = !(fault_control->flags & FAULT_CONTROL_SCOPE);
@@ -69,7 +77,7 @@ static __always_inline __u64 link_cgroup(const struct fault_control *fault_contr
 	if (inside && !(fault_control->flags & FAULT_CONTROL_CGROUP))
 		return mask;
 	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
-		__u64 id = bpf_sk_ancestor_cgroup_id(socket, level);
+		__u64 id = bpf_skb_ancestor_cgroup_id(buffer, level);
 		__u64 *found;
 
 		if (!id)
@@ -85,27 +93,24 @@ static __always_inline __u64 link_cgroup(const struct fault_control *fault_contr
 
 /* A connection that no hook has seen: opened before arming, outside the scope, or by its peer. */
 static __always_inline void link_classify(struct __sk_buff *buffer, struct bpf_sock *socket,
-					  const struct link_packet *packet,
-					  struct link_state *state)
+					  struct link_packet *packet, struct link_state *state)
 {
 	struct fault_control *fault_control = control_get();
-	struct fault_look look = {};
-	struct fault_match match;
 	__u64 mask;
 
 	if (!fault_control)
 		return;
-	look_port(fault_control, &packet->flow, &look.port);
-	if (!(look.port.rules & fault_control->link_rules))
+	look_port(fault_control, &packet->flow, &packet->look.port);
+	if (!(packet->look.port.rules & fault_control->link_rules))
 		return;
-	look_destination(fault_control, packet->flow.address, &look.destination);
-	look_learned(fault_control, packet->flow.address, &look.learned);
-	look.cgroup = link_cgroup(fault_control, socket);
-	match_flow(fault_control, &look, packet->now, &match);
-	if (match.protected_rules & fault_control->link_rules)
-		count_reasons(match.protected_rules & fault_control->link_rules,
+	look_destination(fault_control, packet->flow.address, &packet->look.destination);
+	look_learned(fault_control, packet->flow.address, &packet->look.learned);
+	packet->look.cgroup = link_cgroup(fault_control, buffer);
+	match_flow(fault_control, &packet->look, packet->now, &packet->match);
+	if (packet->match.protected_rules & fault_control->link_rules)
+		count_reasons(packet->match.protected_rules & fault_control->link_rules,
 			      FAULT_REASON_PROTECTED);
-	mask = match.decided & fault_control->link_rules;
+	mask = packet->match.decided & fault_control->link_rules;
 	if (!mask)
 		return;
 	if (socket_is_inbound(buffer, socket)) {
@@ -116,9 +121,8 @@ static __always_inline void link_classify(struct __sk_buff *buffer, struct bpf_s
 }
 
 /* The socket's state, made by its first packet. */
-static __always_inline struct link_state *link_know(struct __sk_buff *buffer,
-						    struct bpf_sock *socket,
-						    const struct link_packet *packet, int seen)
+static __always_inline struct link_state *
+link_know(struct __sk_buff *buffer, struct bpf_sock *socket, struct link_packet *packet, int seen)
 {
 	struct link_state *state;
 
@@ -152,8 +156,7 @@ FAULT_SCAN int link_choose(__u64 mask, __u64 late, const struct link_facts *fact
 			continue;
 		own.late = late >> (index & 63) & 1;
 		action = link_action(rule, &own);
-		if (action != LINK_PASS &&
-		    rule_verdict(index, cookie, 0, now) == FAULT_REASON_HIT)
+		if (action != LINK_PASS && rule_verdict(index, cookie, 0, now) == FAULT_REASON_HIT)
 			return (int)(index << 8 | action);
 	}
 	return 0;
@@ -164,12 +167,10 @@ static __always_inline void link_count(struct link_state *state, const struct li
 				       __u32 rule)
 {
 	__u64 bit = 1ULL << (rule & 63);
-	struct flow flow = packet->flow;
-
 	if (state->hit & bit)
 		return;
 	state->hit |= bit;
-	count_hit(rule, &flow, packet->now);
+	count_hit(rule, &packet->flow, packet->now);
 }
 
 /* Lets the packet at hand, rewritten to go back, arrive where it came from. On the loopback it does
@@ -246,9 +247,8 @@ static __always_inline int link_cut(struct __sk_buff *buffer, const struct link_
 
 /* Lowers the window of the client's segment to what the rule's rate allows. */
 static __always_inline void link_throttle(struct __sk_buff *buffer,
-					  const struct link_packet *packet,
-					  struct bpf_sock *socket, struct link_state *state,
-					  __u64 rate)
+					  const struct link_packet *packet, struct bpf_sock *socket,
+					  struct link_state *state, __u64 rate)
 {
 	const struct segment *segment = &packet->segment;
 	__u32 at = segment->transport, scale, field;
@@ -413,49 +413,49 @@ static __always_inline int link_tcp_ingress(struct __sk_buff *buffer, struct lin
 	return verdict;
 }
 
-/* Reads the packet at hand. 0 or -1. */
-static __always_inline int link_begin(struct __sk_buff *buffer, struct link_packet *packet,
-				      __u32 egress)
+/* Reads the packet at hand. NULL for what is not looked at. */
+static __always_inline struct link_packet *link_begin(struct __sk_buff *buffer, __u32 egress)
 {
-	__u32 index = buffer->ifindex;
+	__u32 index = buffer->ifindex, zero = 0;
 	struct fault_device *device = bpf_map_lookup_elem(&devices, &index);
-	const struct segment *segment = &packet->segment;
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+	struct segment *segment;
 
-	__builtin_memset(packet, 0, sizeof(*packet));
-	if (!device)
-		return -1;
-	packet->segment.header = device->header;
+	if (!device || !packet)
+		return NULL_POINTER;
+	segment = &packet->segment;
+	__builtin_memset(segment, 0, sizeof(*segment));
+	segment->header = device->header;
 	packet->loopback = device->flags & FAULT_DEVICE_LOOPBACK;
 	packet->egress = egress;
-	if (segment_read(buffer, &packet->segment))
-		return -1;
+	if (segment_read(buffer, segment))
+		return NULL_POINTER;
 	packet->flow.protocol = segment->protocol;
 	packet->flow.port = egress ? segment->destination_port : segment->source_port;
-	__builtin_memcpy(packet->flow.address, egress ? segment->destination : segment->source, 16);
+	if (egress)
+		__builtin_memcpy(packet->flow.address, segment->destination, 16);
+	else
+		__builtin_memcpy(packet->flow.address, segment->source, 16);
 	packet->now = bpf_ktime_get_boot_ns();
-	return 0;
+	return packet;
 }
 
 SEC("tc")
 int fault_link_egress(struct __sk_buff *buffer)
 {
-	struct link_packet packet;
+	struct link_packet *packet = buffer->sk ? link_begin(buffer, 1) : NULL_POINTER;
 
-	if (!buffer->sk || link_begin(buffer, &packet, 1))
-		return LINK_NEXT;
-	if (packet.segment.protocol == FAULT_PROTOCOL_TCP)
-		return link_tcp_egress(buffer, &packet);
+	if (packet && packet->segment.protocol == FAULT_PROTOCOL_TCP)
+		return link_tcp_egress(buffer, packet);
 	return LINK_NEXT;
 }
 
 SEC("tc")
 int fault_link_ingress(struct __sk_buff *buffer)
 {
-	struct link_packet packet;
+	struct link_packet *packet = link_begin(buffer, 0);
 
-	if (link_begin(buffer, &packet, 0))
-		return LINK_NEXT;
-	if (packet.segment.protocol == FAULT_PROTOCOL_TCP)
-		return link_tcp_ingress(buffer, &packet);
+	if (packet && packet->segment.protocol == FAULT_PROTOCOL_TCP)
+		return link_tcp_ingress(buffer, packet);
 	return LINK_NEXT;
 }

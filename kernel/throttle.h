@@ -19,7 +19,8 @@
 #define THROTTLE_START_BYTES 4096
 /*
  * A shut window stays open by its smallest unit, below one segment: then what the sender asks with
- * is data, which is always acknowledged. Empty probes are answered twice a second at most (RFC 5961).
+ * is data, which is always acknowledged. Empty probes are answered twice a second at most (RFC
+ * 5961).
  */
 #define THROTTLE_UNIT_MAX 512
 
@@ -93,7 +94,6 @@ FAULT_INLINE __u32 throttle_scale(__u32 window, __u32 field)
 {
 	__u32 scale;
 
-	FAULT_UNROLL
 	for (scale = 0; scale < 14; scale++)
 		if (window >> scale <= field)
 			break;
