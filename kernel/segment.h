@@ -241,20 +241,23 @@ FAULT_SCAN int segment_make_reset(struct __sk_buff *buffer, const struct segment
 /* One's complement sum of `length` bytes from `at`, not folded. */
 FAULT_SCAN __u32 segment_sum(struct __sk_buff *buffer, __u32 at, __u32 length)
 {
-	__u32 sum = 0, i, part;
+	__u32 bytes[SEGMENT_CHUNK / 4] = {}, sum = 0, i, whole = length / SEGMENT_CHUNK;
 
-	for (i = 0; i < SEGMENT_CHUNKS_MAX && length; i++) {
-		__u32 bytes[SEGMENT_CHUNK / 4] = {};
-
-		part = length < SEGMENT_CHUNK ? length : SEGMENT_CHUNK;
-		part = ((part - 1) & (SEGMENT_CHUNK - 1)) + 1;
-		if (bpf_skb_load_bytes(buffer, at, bytes, part))
+	for (i = 0; i < SEGMENT_CHUNKS_MAX; i++) {
+		if (i >= whole)
+			break;
+		if (bpf_skb_load_bytes(buffer, at + i * SEGMENT_CHUNK, bytes, sizeof(bytes)))
 			return 0;
 		sum = (__u32)bpf_csum_diff(NULL_POINTER, 0, bytes, sizeof(bytes), sum);
-		at += part;
-		length -= part;
 	}
-	return sum;
+	length -= whole * SEGMENT_CHUNK;
+	if (!length)
+		return sum;
+	length = ((length - 1) & (SEGMENT_CHUNK - 1)) + 1;
+	__builtin_memset(bytes, 0, sizeof(bytes));
+	if (bpf_skb_load_bytes(buffer, at + whole * SEGMENT_CHUNK, bytes, length))
+		return 0;
+	return (__u32)bpf_csum_diff(NULL_POINTER, 0, bytes, sizeof(bytes), sum);
 }
 
 /* Cuts the segment off after `keep` bytes of its payload, which has more. 0 or -1. */
