@@ -245,29 +245,29 @@ static __always_inline int link_cut(struct __sk_buff *buffer, const struct link_
 	return link_reset_ingress(buffer, packet, segment->sequence + keep);
 }
 
-/* Lowers the window of the client's segment to what the rule's rate allows. */
-static __always_inline void link_throttle(struct __sk_buff *buffer,
-					  const struct link_packet *packet, struct bpf_sock *socket,
-					  struct link_state *state, __u64 rate)
+/* Lowers the window of the client's segment to `allowed` bytes. */
+static __always_inline void link_set_window(struct __sk_buff *buffer, const struct segment *segment,
+					    __u32 scale, __u64 allowed)
 {
-	const struct segment *segment = &packet->segment;
-	__u32 at = segment->transport, scale, field;
-	__u64 allowed;
+	__u32 at = segment->transport, field = throttle_field(segment->window, scale, allowed);
 	__be16 from, to;
-	__u8 *tcp;
 
-	tcp = (__u8 *)bpf_skc_to_tcp_sock(socket);
-	if (!config_rcv_wnd || !tcp || !(segment->flags & TCP_ACK))
-		return;
-	scale = throttle_scale(*(__u32 *)(tcp + config_rcv_wnd), segment->window);
-	allowed = throttle_window(&state->throttle, rate, segment->acknowledgement, packet->now);
-	field = throttle_field(segment->window, scale, allowed);
 	if (field == segment->window)
 		return;
 	from = bpf_htons((__u16)segment->window);
 	to = bpf_htons((__u16)field);
 	bpf_l4_csum_replace(buffer, at + TCP_CHECKSUM_AT, from, to, sizeof(to));
 	bpf_skb_store_bytes(buffer, at + TCP_WINDOW_AT, &to, sizeof(to), 0);
+}
+
+/* How many bits the window field of the client's segment is to be shifted by; -1: unknown. */
+static __always_inline int link_scale(const struct segment *segment, struct bpf_sock *socket)
+{
+	__u8 *tcp = (__u8 *)bpf_skc_to_tcp_sock(socket);
+
+	if (!config_rcv_wnd || !tcp || !(segment->flags & TCP_ACK))
+		return -1;
+	return (int)throttle_scale(*(__u32 *)(tcp + config_rcv_wnd), segment->window);
 }
 
 static __always_inline __u64 rule_rate(__u32 index)
@@ -282,6 +282,34 @@ static __always_inline __u64 rule_after(__u32 index)
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
 
 	return rule ? rule->after : 0;
+}
+
+/* Carries out what was chosen for a segment of the client; `position` as in link_facts. */
+static __always_inline int link_act_egress(struct __sk_buff *buffer, struct link_packet *packet,
+					   struct bpf_sock *socket, struct link_state *state,
+					   int chosen, __u64 position)
+{
+	const struct segment *segment = &packet->segment;
+	__u32 rule = (__u32)chosen >> 8, action = chosen & 0xff;
+	__u64 allowed;
+	int scale;
+
+	if (action != LINK_LIMIT)
+		link_count(state, packet, rule);
+	if (action == LINK_REFUSE)
+		return link_refuse(buffer, packet);
+	if (action == LINK_RESET)
+		return link_reset_egress(buffer, packet);
+	scale = link_scale(segment, socket);
+	if (scale < 0)
+		return LINK_NEXT;
+	if (action == LINK_LIMIT)
+		allowed = throttle_limit(rule_after(rule) - position, (__u32)scale);
+	else
+		allowed = throttle_window(&state->throttle, rule_rate(rule),
+					  segment->acknowledgement, packet->now);
+	link_set_window(buffer, segment, (__u32)scale, allowed);
+	return LINK_NEXT;
 }
 
 /* A segment that a socket of this host sends. */
@@ -328,16 +356,7 @@ static __always_inline int link_tcp_egress(struct __sk_buff *buffer, struct link
 		state->requested = 1;
 	if (!chosen)
 		return LINK_NEXT;
-	link_count(state, packet, (__u32)chosen >> 8);
-	switch (chosen & 0xff) {
-	case LINK_REFUSE:
-		return link_refuse(buffer, packet);
-	case LINK_RESET:
-		return link_reset_egress(buffer, packet);
-	default:
-		link_throttle(buffer, packet, socket, state, rule_rate((__u32)chosen >> 8));
-		return LINK_NEXT;
-	}
+	return link_act_egress(buffer, packet, socket, state, chosen, facts.position);
 }
 
 /* What a segment that arrived for `socket` comes to. */

@@ -12,6 +12,7 @@ enum link_action {
 	LINK_RESET = 2,	   /* reset both ends; the segment is gone */
 	LINK_CUT = 3,	   /* deliver the segment up to the limit, then reset both ends */
 	LINK_THROTTLE = 4, /* lower the window that the segment advertises */
+	LINK_LIMIT = 5,	   /* likewise, so that the server stops at the limit */
 };
 
 struct link_facts {
@@ -45,7 +46,7 @@ FAULT_INLINE enum link_action link_action(const struct fault_rule *rule,
 		if (facts->syn)
 			return LINK_PASS;
 		if (facts->egress)
-			return facts->position >= rule->after ? LINK_RESET : LINK_PASS;
+			return facts->position >= rule->after ? LINK_RESET : LINK_LIMIT;
 		return facts->position > rule->after ? LINK_CUT : LINK_PASS;
 	case FAULT_EFFECT_RATE:
 		return facts->egress && !facts->syn ? LINK_THROTTLE : LINK_PASS;

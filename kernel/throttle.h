@@ -23,6 +23,9 @@
  * 5961).
  */
 #define THROTTLE_UNIT_MAX 512
+/* Bytes that are sent last, and in front of them less than a sender takes for worth its while. */
+#define THROTTLE_LAST	  8192
+#define THROTTLE_SEGMENTS 4096
 
 struct throttle {
 	__u64 counted_at; /* ns, up to which credit has come in; 0: not begun */
@@ -74,6 +77,18 @@ FAULT_INLINE __u64 throttle_window(struct throttle *throttle, __u64 rate, __u32 
 	if (throttle->credit > most)
 		throttle->credit = most;
 	return throttle->credit > 0 ? (__u64)throttle->credit : 0;
+}
+
+/*
+ * The window that lets a sender's stream end after `left` more bytes: it stops shortly before, and
+ * then sends what is left at once. That is small enough for bpf_skb_change_tail, which does not
+ * make packets of more than 16 KiB; the surplus over the limit is then cut off exactly.
+ */
+FAULT_INLINE __u64 throttle_limit(__u64 left, __u32 scale)
+{
+	if (left > THROTTLE_LAST + THROTTLE_SEGMENTS)
+		return left - THROTTLE_LAST;
+	return left + (1U << (scale & 15)) - 1;
 }
 
 /*

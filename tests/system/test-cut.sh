@@ -65,6 +65,26 @@ for after in 1 1000 100001 1048576 3999999; do
 done
 echo "cut after 1 to 3999999 bytes: exactly those came, then ECONNRESET"
 
+# A download that is under way when the fault begins: what the server may send already is on its way,
+# so the cut is late by one receive segment at most.
+arm "$(plan "$(rule 200000 "$SHARED")" "$scope")"
+got=$TESTBED_DIR/got.bin
+has_begun() {
+	[[ -s $got ]]
+}
+spawn curl -s --no-buffer --max-time 30 -H 'Host: registry.example' --output "$got" \
+	"http://$TESTBED_SHARED4/slow/random.bin"
+await 5 has_begun
+inject f 60
+error=0
+wait "$spawned" || error=$?
+assert_eq "$error" 56 "curl's exit"
+size=$(stat --format %s "$got")
+assert_between "$size" 199000 265536 "bytes that came"
+cmp --bytes "$size" "$got" "$TESTBED_WWW/random.bin" || fail "the download has other bytes"
+disarm
+echo "begun before the fault: $size bytes and the head, then a reset"
+
 # curl says what it lacks.
 arm "$(plan "$(rule 1048576 "$SHARED")" "$scope")"
 inject f 60
