@@ -11,9 +11,9 @@
 #include "kernel/portable.h"
 
 #define THROTTLE_NS_PER_S 1000000000ULL
-/* Credit that may pile up, as time: more than a sender takes to ask at a window that is shut (the
- * shortest of TCP's timers, 200 ms, and a delayed acknowledgement). */
-#define THROTTLE_DEPTH_NS 500000000ULL
+/* Credit that may pile up, as time: more than a sender takes to ask again at a window that is shut
+ * (two of TCP's timers, 200 ms and 400 ms, when its first question is not answered). */
+#define THROTTLE_DEPTH_NS 1000000000ULL
 /* Credit that a connection begins with, as time, and at least as bytes: some segments. */
 #define THROTTLE_START_NS    20000000ULL
 #define THROTTLE_START_BYTES 4096
@@ -22,7 +22,7 @@
  * is data, which is always acknowledged. Empty probes are answered twice a second at most (RFC
  * 5961).
  */
-#define THROTTLE_UNIT_MAX 512
+#define THROTTLE_UNIT_MAX 1024
 /* Bytes that are sent last, and in front of them less than a sender takes for worth its while. */
 #define THROTTLE_LAST	  8192
 #define THROTTLE_SEGMENTS 4096
