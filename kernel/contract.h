@@ -154,9 +154,10 @@ struct fault_control {
 	__u64 packet_rules;
 	__u64 message_rules;
 	__u64 link_rules;
-	__u64 name_rules; /* FAULT_RULE_BY_NAME */
-	__u64 http_rules; /* FAULT_RULE_BY_HTTP */
-	__u64 quic_rules; /* FAULT_RULE_QUIC_BLOCK */
+	__u64 query_rules; /* those of the link layer that act on DNS queries, by name alone */
+	__u64 name_rules;  /* FAULT_RULE_BY_NAME */
+	__u64 http_rules;  /* FAULT_RULE_BY_HTTP */
+	__u64 quic_rules;  /* FAULT_RULE_QUIC_BLOCK */
 	__u64 all_rules;
 	__u32 flags; /* FAULT_CONTROL_* */
 	__u32 padding;
@@ -315,7 +316,7 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 23 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 24 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 112);

@@ -6,13 +6,14 @@
  * that was open before is classified by the first packet that it sends.
  */
 #include "kernel/link.h"
+#include "kernel/dns.h"
 #include "kernel/inbound.h"
 #include "kernel/segment.h"
 #include "kernel/throttle.h"
 
-#define PORT_DNS	 53
-#define DNS_HEADER	 12
-#define DNS_QUESTION_MAX 512
+#define PORT_DNS     53
+#define DNS_HEADER   12
+#define DNS_FLAGS_AT 2
 
 /* Verdicts of tcx. Other programs at the hook see what is not ours. */
 enum { LINK_NEXT = -1, LINK_DELIVER = 0 };
@@ -459,14 +460,159 @@ static __always_inline struct link_packet *link_begin(struct __sk_buff *buffer, 
 	return packet;
 }
 
+/* Copies a query to packet->text. 0 or -1. */
+FAULT_SCAN int link_load_query(struct __sk_buff *buffer)
+{
+	__u32 zero = 0, at, length;
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+
+	if (!packet)
+		return -1;
+	at = packet->segment.transport + UDP_HEADER;
+	length = packet->segment.payload;
+	if (length <= DNS_HEADER)
+		return -1;
+	if (length > FAULT_TEXT_MAX)
+		length = FAULT_TEXT_MAX;
+	length = ((length - 1) & FAULT_TEXT_MASK) + 1;
+	if (bpf_skb_load_bytes(buffer, at, packet->text.bytes, length))
+		return -1;
+	packet->text.length = length;
+	return 0;
+}
+
+/* The rules whose names match that of the query in packet->text: a standard one of one question. */
+FAULT_SCAN __u64 link_query_rules(void)
+{
+	struct fault_control *fault_control = control_get();
+	__u32 zero = 0;
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+	__u64 *found;
+
+	if (!packet || !fault_control)
+		return 0;
+	if (text_at(&packet->text, DNS_FLAGS_AT) & 0xf8 || text_be16(&packet->text, 4) != 1)
+		return 0;
+	if (dns_read_name(&packet->text, DNS_HEADER, &packet->dns_name) ||
+	    dns_name_key(&packet->dns_name, &packet->name))
+		return 0;
+	found = bpf_map_lookup_elem(&names, &packet->name);
+	return found ? *found & fault_control->query_rules : 0;
+}
+
+/* Lets the rules of `mask` decide on a query. What is to be said, or -1: it passes. */
+FAULT_SCAN int link_decide_query(__u64 mask, const struct flow *flow, __u64 cookie, __u64 item)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	int i, answer = -1;
+
+	if (!flow)
+		return -1;
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
+		__u32 index = mask_lowest(mask);
+		struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+		int reason = rule_verdict(index, cookie, item, now);
+
+		if (!rule)
+			continue;
+		count_arrival(index, MATCH_REQUEST, now);
+		if (reason == FAULT_REASON_HIT && answer >= 0)
+			reason = FAULT_REASON_OUTRANKED;
+		if (reason != FAULT_REASON_HIT) {
+			count_pass(index, flow, reason, now);
+			continue;
+		}
+		answer = rule->dns;
+		count_hit(index, flow, now);
+	}
+	return answer;
+}
+
+/* Makes the query go nowhere, without an error for its sender: no stack takes an IP packet of
+ * version 0. */
+static __always_inline int link_lose(struct __sk_buff *buffer, const struct link_packet *packet)
+{
+	__u8 zero = 0;
+
+	if (bpf_skb_store_bytes(buffer, packet->segment.header, &zero, sizeof(zero), 0))
+		return LINK_NEXT;
+	return link_return(buffer, packet);
+}
+
+/* Makes the query its own response, with `rcode` and without records. */
+static __always_inline int link_answer_query(struct __sk_buff *buffer,
+					     const struct link_packet *packet, __u32 rcode)
+{
+	const struct segment *segment = &packet->segment;
+	__u32 at = segment->transport, flags_at = at + UDP_HEADER + DNS_FLAGS_AT;
+	__be16 ports[2], from, to;
+	__u32 addresses[8];
+
+	if (bpf_skb_load_bytes(buffer, flags_at, &from, sizeof(from)))
+		return LINK_NEXT;
+	to = bpf_htons(link_dns_flags(bpf_ntohs(from), rcode));
+	if (bpf_l4_csum_replace(buffer, at + UDP_CHECKSUM_AT, from, to,
+				sizeof(to) | BPF_F_MARK_MANGLED_0))
+		return LINK_NEXT;
+	bpf_skb_store_bytes(buffer, flags_at, &to, sizeof(to), 0);
+	/* Ends that change places leave both checksums as they are. */
+	ports[0] = bpf_htons((__u16)segment->destination_port);
+	ports[1] = bpf_htons((__u16)segment->source_port);
+	bpf_skb_store_bytes(buffer, at, ports, sizeof(ports), 0);
+	__builtin_memcpy(addresses, segment->destination, 16);
+	__builtin_memcpy(addresses + 4, segment->source, 16);
+	if (segment->ipv6) {
+		bpf_skb_store_bytes(buffer, segment->header + 8, addresses, 32, 0);
+	} else {
+		addresses[0] = addresses[3];
+		addresses[1] = addresses[7];
+		bpf_skb_store_bytes(buffer, segment->header + 12, addresses, 8, 0);
+	}
+	segment_turn_frame(buffer, segment);
+	return link_return(buffer, packet);
+}
+
+/* A datagram that a socket of this host sends. */
+static __always_inline int link_udp_egress(struct __sk_buff *buffer, struct link_packet *packet)
+{
+	struct fault_control *fault_control = control_get();
+	__u64 mask;
+	int answer;
+
+	if (!fault_control || packet->flow.port != PORT_DNS || !fault_control->query_rules ||
+	    link_load_query(buffer))
+		return LINK_NEXT;
+	mask = link_query_rules();
+	if (mask)
+		mask &= link_cgroup(fault_control, buffer);
+	if (!mask)
+		return LINK_NEXT;
+	look_port(fault_control, &packet->flow, &packet->look.port);
+	look_destination(fault_control, packet->flow.address, &packet->look.destination);
+	if (packet->look.port.protect & packet->look.destination.protect) {
+		count_reasons(mask, FAULT_REASON_PROTECTED);
+		return LINK_NEXT;
+	}
+	/* A query that is sent again has the number of the first: both have one fate. */
+	answer = link_decide_query(mask, &packet->flow, bpf_get_socket_cookie(buffer),
+				   text_be16(&packet->text, 0));
+	if (answer < 0)
+		return LINK_NEXT;
+	if (answer == FAULT_DNS_DROP)
+		return link_lose(buffer, packet);
+	return link_answer_query(buffer, packet, (__u32)answer);
+}
+
 SEC("tc")
 int fault_link_egress(struct __sk_buff *buffer)
 {
 	struct link_packet *packet = buffer->sk ? link_begin(buffer, 1) : NULL_POINTER;
 
-	if (packet && packet->segment.protocol == FAULT_PROTOCOL_TCP)
+	if (!packet)
+		return LINK_NEXT;
+	if (packet->segment.protocol == FAULT_PROTOCOL_TCP)
 		return link_tcp_egress(buffer, packet);
-	return LINK_NEXT;
+	return link_udp_egress(buffer, packet);
 }
 
 SEC("tc")

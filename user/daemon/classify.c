@@ -147,6 +147,7 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	control->packet_rules = rules_of_layer(draft, PLAN_LAYER_PACKET);
 	control->message_rules = rules_of_layer(draft, PLAN_LAYER_MESSAGE);
 	control->link_rules = rules_of_layer(draft, PLAN_LAYER_LINK);
+	control->query_rules = rules_of_queries(draft);
 	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME) & ~rules_of_queries(draft);
 	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
 	control->quic_rules = rules_flagged(draft, FAULT_RULE_QUIC_BLOCK);
