@@ -11,7 +11,7 @@
 
 /* What an option of the command line is called; the key is also what struct verb lists. */
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
-enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p' };
+enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
 
 static const struct argp_option all_options[] = {
 	{"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (" CLIENT_SOCKET_DEFAULT ")", 0},
@@ -22,6 +22,7 @@ static const struct argp_option all_options[] = {
 	{"quiet", KEY_QUIET, NULL, 0, "No progress on stderr", 0},
 	{"as-root", KEY_AS_ROOT, NULL, 0, "Run commands as root, also under sudo", 0},
 	{"presets", KEY_PRESETS, "DIR", 0, "Directory of the presets", 0},
+	{"answers", KEY_ANSWERS, NULL, 0, "The named answers instead of the presets", 0},
 };
 
 struct invocation {
@@ -81,6 +82,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return parse_seed(state, text, arguments);
 	case KEY_QUIET:
 		arguments->quiet = true;
+		return 0;
+	case KEY_ANSWERS:
+		arguments->answers = true;
 		return 0;
 	case KEY_AS_ROOT:
 		arguments->as_root = true;

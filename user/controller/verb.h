@@ -24,6 +24,7 @@ struct arguments {
 	bool has_seed;
 	uint64_t seed;
 	bool quiet, as_root;
+	bool answers; /* what `presets` lists: the named answers */
 	char **operands;
 	size_t operands_count;
 };
