@@ -24,11 +24,11 @@ for pid in $(services sh -c "cat '${TESTBED_CGROUP}.svc/cgroup.procs'"); do
 done
 
 # resent: segments that the services sent again because they were lost. A sender whose peer does not
-# run for some milliseconds also sends some again for nothing; the peer says so (DSACK).
+# run for some milliseconds also asks by sending its last one again, for nothing (TCPLossProbes).
 resent() {
-	services nstat -asz TcpRetransSegs TcpExtTCPDSACKRecvSegs |
-		awk '/RetransSegs/ { sent = $2 } /DSACKRecvSegs/ { spurious = $2 }
-			END { print (sent > spurious ? sent - spurious : 0) }'
+	services nstat -asz TcpRetransSegs TcpExtTCPLossProbes TcpExtTCPDSACKRecvSegs |
+		awk '/RetransSegs/ { sent = $2 } /LossProbes/ { probes = $2 } /DSACKRecv/ { twice = $2 }
+			END { twice = twice > probes ? twice : probes; print (sent > twice ? sent - twice : 0) }'
 }
 
 got=$TESTBED_DIR/got.bin
