@@ -48,6 +48,7 @@ struct connect_decision {
 	__u64 cookie;
 	__u64 now;
 	__u64 packet_rules; /* rules that the connection's packets are subject to */
+	__u64 link_rules;   /* rules that its segments are subject to */
 	__u32 error;	    /* errno of the rule that refuses; 0: none */
 	__u32 won;	    /* a rule acts: the later ones only count */
 	__u32 by_address;   /* the rule at hand matched by its learned address alone */
@@ -64,7 +65,7 @@ static __always_inline int connect_ask(const struct connect_decision *decision,
 	if (decision->won)
 		return FAULT_REASON_OUTRANKED;
 	/* What packets take is taken as they come. */
-	if (effect_is_of_packets(rule->effect))
+	if (effect_is_of_packets(rule->effect) || effect_is_of_segments(rule->effect))
 		return reason;
 	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
 }
@@ -73,26 +74,29 @@ static __always_inline int connect_ask(const struct connect_decision *decision,
 FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 index)
 {
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
-	__u32 packets;
+	__u32 packets, segments;
 	int reason;
 
 	if (!decision || !rule)
 		return 0;
 	count_arrival(index, MATCH_CONNECT, decision->now);
-	if (!effect_is_of_connects(rule->effect, rule->reject))
-		return 0; /* another layer goes on from here */
 	packets = effect_is_of_packets(rule->effect);
+	segments = effect_is_of_segments(rule->effect);
+	if (!segments && !effect_is_of_connects(rule->effect, rule->reject))
+		return 0; /* another layer goes on from here */
 	reason = connect_ask(decision, rule, index);
 	/* Packets ask for the window themselves: the connection may outlive it. */
 	if (packets)
 		decision->packet_rules |= 1ULL << (index & 63);
+	if (segments)
+		decision->link_rules |= 1ULL << (index & 63);
 	if (reason != FAULT_REASON_HIT) {
 		count_pass(index, &decision->flow, reason, decision->now);
 		return 0;
 	}
 	decision->won = 1;
-	if (packets)
-		return 0; /* the packets are counted as they are dropped */
+	if (packets || segments)
+		return 0; /* counted as the packets are seen to */
 	decision->error = rule_effect(rule) == FAULT_EFFECT_UNREACHABLE ? ERRNO_EHOSTUNREACH
 									: ERRNO_ECONNREFUSED;
 	count_hit(index, &decision->flow, decision->now);
@@ -145,7 +149,7 @@ static __always_inline int quic_decide(const struct fault_control *fault_control
 static __always_inline void socket_remember(const struct fault_control *fault_control,
 					    struct bpf_sock *socket, const struct flow *flow,
 					    const struct fault_match *match, __u64 look,
-					    __u64 cookie, __u64 packet_rules)
+					    const struct connect_decision *decision)
 {
 	struct socket_state *state;
 
@@ -154,11 +158,12 @@ static __always_inline void socket_remember(const struct fault_control *fault_co
 		return;
 	__builtin_memset(state, 0, __builtin_offsetof(struct socket_state, lock));
 	state->generation = fault_control->generation;
-	state->cookie = cookie;
+	state->cookie = decision->cookie;
 	state->candidates = look;
 	state->by_address = match->by_address;
 	state->decided = match->decided;
-	state->packet_rules = packet_rules;
+	state->packet_rules = decision->packet_rules;
+	state->link_rules = decision->link_rules;
 	state->port = flow->port;
 	__builtin_memcpy(state->address, flow->address, 16);
 }
@@ -180,9 +185,8 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 		return refuse_with((int)decision.error);
 	if (flow->protocol == FAULT_PROTOCOL_TCP)
 		needs_look = match_needs_look(fault_control, match);
-	if (socket && (needs_look || decision.packet_rules))
-		socket_remember(fault_control, socket, flow, match, needs_look, decision.cookie,
-				decision.packet_rules);
+	if (socket && (needs_look || decision.packet_rules || decision.link_rules))
+		socket_remember(fault_control, socket, flow, match, needs_look, &decision);
 	return VERDICT_PASS;
 }
 

@@ -123,14 +123,16 @@ enum fault_reason {
 
 /* fault_control.flags */
 enum {
-	FAULT_CONTROL_NAMES = 1U << 0,	 /* some rule matches by name: learn DNS answers */
-	FAULT_CONTROL_MESSAGE = 1U << 1, /* some rule needs the message layer */
-	FAULT_CONTROL_PACKET = 1U << 2,	 /* some rule needs the packet layer */
-	FAULT_CONTROL_SHADOW = 1U << 3,	 /* count only, touch nothing */
-	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
-	FAULT_CONTROL_ANSWER = 1U << 5,	 /* some rule answers: follow where responses end */
-	FAULT_CONTROL_LINK = 1U << 6,	 /* some rule needs the link layer */
-	FAULT_CONTROL_STREAM = 1U << 7,	 /* some rule counts the bytes of the server */
+	FAULT_CONTROL_NAMES = 1U << 0,	  /* some rule matches by name: learn DNS answers */
+	FAULT_CONTROL_MESSAGE = 1U << 1,  /* some rule needs the message layer */
+	FAULT_CONTROL_PACKET = 1U << 2,	  /* some rule needs the packet layer */
+	FAULT_CONTROL_SHADOW = 1U << 3,	  /* count only, touch nothing */
+	FAULT_CONTROL_CGROUP = 1U << 4,	  /* some rule names a cgroup */
+	FAULT_CONTROL_ANSWER = 1U << 5,	  /* some rule answers: follow where responses end */
+	FAULT_CONTROL_LINK = 1U << 6,	  /* some rule needs the link layer */
+	FAULT_CONTROL_STREAM = 1U << 7,	  /* some rule counts the bytes of the server */
+	FAULT_CONTROL_SCOPE = 1U << 16,	  /* the link layer asks map `scope` */
+	FAULT_CONTROL_INGRESS = 1U << 17, /* some rule looks at segments that arrive */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -157,9 +159,10 @@ struct fault_control {
 	__u64 packet_rules;
 	__u64 message_rules;
 	__u64 link_rules;
-	__u64 name_rules; /* FAULT_RULE_BY_NAME */
-	__u64 http_rules; /* FAULT_RULE_BY_HTTP */
-	__u64 quic_rules; /* FAULT_RULE_QUIC_BLOCK */
+	__u64 query_rules; /* those of the link layer that act on DNS queries, by name alone */
+	__u64 name_rules;  /* FAULT_RULE_BY_NAME */
+	__u64 http_rules;  /* FAULT_RULE_BY_HTTP */
+	__u64 quic_rules;  /* FAULT_RULE_QUIC_BLOCK */
 	__u64 all_rules;
 	__u32 flags; /* FAULT_CONTROL_* */
 	__u32 padding;
@@ -290,6 +293,17 @@ struct fault_learned {
 	__u64 expires; /* ns: end of TTL and grace */
 };
 
+/* fault_device.flags */
+enum {
+	FAULT_DEVICE_LOOPBACK = 1U << 0,
+};
+
+/* Map `devices`, key: interface index. What the link layer must know of an interface. */
+struct fault_device {
+	__u32 header; /* bytes in front of the IP header: 14 for Ethernet, 0 for a tunnel */
+	__u32 flags;  /* FAULT_DEVICE_* */
+};
+
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
@@ -309,7 +323,7 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 23 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 24 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 112);
@@ -323,6 +337,7 @@ FAULT_ASSERT_SIZE(struct fault_prefix6, 20);
 FAULT_ASSERT_SIZE(struct fault_name_key, 4 + FAULT_NAME_MAX);
 FAULT_ASSERT_SIZE(struct fault_path_key, 4 + FAULT_PATH_MAX);
 FAULT_ASSERT_SIZE(struct fault_learned, 24);
+FAULT_ASSERT_SIZE(struct fault_device, 8);
 FAULT_ASSERT_SIZE(struct fault_event, 48);
 
 #endif

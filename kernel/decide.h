@@ -24,6 +24,7 @@ struct message_decision {
 	__u64 item;	    /* number of the request on its connection */
 	__u64 connected;    /* rules whose connect was counted before */
 	__u64 packet_rules; /* rules that the packets are subject to from here on */
+	__u64 link_rules;   /* rules that the segments are subject to from here on */
 	__u32 kind;	    /* enum message_kind */
 	__u32 method;	    /* enum fault_method */
 	__u32 first;	    /* the connection's first message */
@@ -103,6 +104,8 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	/* Packets ask for the window themselves: the connection may outlive it. */
 	if (effect_is_of_packets(effect) && reason != FAULT_REASON_OUTRANKED)
 		decision->packet_rules |= 1ULL << (index & 63);
+	if (effect_is_of_segments(effect) && reason != FAULT_REASON_OUTRANKED)
+		decision->link_rules |= 1ULL << (index & 63);
 	if (reason != FAULT_REASON_HIT) {
 		if (decision->kind != KIND_LATER)
 			count_pass(index, &decision->flow, reason, decision->now);
@@ -110,8 +113,8 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	}
 	decision->winner = index + 1;
 	decision->effect = effect;
-	if (effect_is_of_packets(effect))
-		return 0; /* the packets are counted as they are dropped */
+	if (effect_is_of_packets(effect) || effect_is_of_segments(effect))
+		return 0; /* counted as the packets are seen to */
 	count_hit(index, &decision->flow, decision->now);
 	if (decision->address_only && (rule->flags & FAULT_RULE_BY_NAME))
 		count_reason(index, FAULT_REASON_ADDRESS_ONLY);

@@ -40,6 +40,13 @@ FAULT_INLINE int effect_is_lasting(__u32 effect)
 	return effect_is_of_packets(effect) || effect == FAULT_EFFECT_HANG;
 }
 
+/* Whether the link layer carries `effect` out, segment by segment. */
+FAULT_INLINE int effect_is_of_segments(__u32 effect)
+{
+	return effect == FAULT_EFFECT_RESET || effect == FAULT_EFFECT_CUT ||
+	       effect == FAULT_EFFECT_RATE;
+}
+
 /*
  * FAULT_REASON_HIT when the rule's window is open and neither lease nor deadline has passed at
  * `now` (ns, CLOCK_BOOTTIME); otherwise the reason why it does not act.

@@ -48,6 +48,7 @@ struct socket_state {
 	__u64 by_address;   /* name rules among them that own the address alone */
 	__u64 decided;	    /* rules that the destination decided at the connect */
 	__u64 packet_rules; /* rules of the packet layer that its packets are subject to */
+	__u64 link_rules;   /* rules of the link layer that its segments are subject to */
 	__u64 swallow;	    /* SOCKET_SWALLOW: bytes still to come */
 	__u64 requests;	    /* seen on this connection; numbers the share decisions */
 	__u64 received;	    /* bytes of the server's stream up to the furthest segment seen */
@@ -59,9 +60,9 @@ struct socket_state {
 	__u32 first_sequence; /* TCP sequence number of the server's first byte */
 	__u32 sequence_known; /* the SYN-ACK was seen */
 	__u32 inbound;	      /* the peer opened it: never touched */
+	__u32 adopted;	      /* it was open before: no hook has seen its connect */
 	__u32 port;
 	__u8 address[16];
-	__u32 adopted;		   /* it was open before a hook saw it */
 	struct bpf_spin_lock lock; /* of `received`: segments arrive on several CPUs at once */
 };
 
@@ -205,6 +206,24 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64);
 } cgroups SEC(".maps") __weak;
+
+/* Ids of the scope's cgroups, for the layer that is not attached to them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u64);
+} scope SEC(".maps") __weak;
+
+/* By interface index, in the engine's network namespace: those that the link layer watches. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct fault_device);
+} devices SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

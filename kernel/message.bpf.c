@@ -23,6 +23,7 @@ static __always_inline int message_act(struct sk_msg_md *message, struct socket_
 				       const struct http_head *head)
 {
 	state->packet_rules |= decision->packet_rules;
+	state->link_rules |= decision->link_rules;
 	if (!decision->winner)
 		return -1;
 	switch (decision->effect) {

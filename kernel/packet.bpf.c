@@ -4,19 +4,18 @@
  * DNS answers as they arrive, and follows where the responses end on connections whose requests the
  * message layer answers. Attached only while a rule needs one of the three.
  */
+#include "kernel/inbound.h"
 #include "kernel/lookup.h"
 #include "kernel/response.h"
 #include "kernel/verdict.h"
 
-#define ADDRESS_FAMILY_INET  2
-#define ADDRESS_FAMILY_INET6 10
-#define PORT_DNS	     53
-#define IPV4_SOURCE	     12
-#define IPV4_DESTINATION     16
-#define IPV6_SOURCE	     8
-#define IPV6_DESTINATION     24
-#define IPV6_HEADER	     40
-#define UDP_HEADER	     8
+#define PORT_DNS	 53
+#define IPV4_SOURCE	 12
+#define IPV4_DESTINATION 16
+#define IPV6_SOURCE	 8
+#define IPV6_DESTINATION 24
+#define IPV6_HEADER	 40
+#define UDP_HEADER	 8
 
 /* Verdicts of cgroup_skb. A dropped TCP packet must look lost, so that the peer backs off as from a
  * black hole (-EPERM does); a dropped datagram must not fail the send: with 2 it counts as lost in
@@ -111,39 +110,6 @@ static __always_inline __u64 packet_match(const struct fault_control *fault_cont
 	return match.decided & fault_control->packet_rules;
 }
 
-/* Whether a listener holds the socket's local address: then its peer opened the connection. */
-static __always_inline int packet_is_inbound(struct __sk_buff *buffer, struct bpf_sock *socket)
-{
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *listener;
-	__u32 size, state;
-
-	/* A remote port of 0 belongs to no connection, so that only a listener can be found. */
-	if (socket->family == ADDRESS_FAMILY_INET) {
-		tuple.ipv4.saddr = socket->dst_ip4;
-		tuple.ipv4.daddr = socket->src_ip4;
-		tuple.ipv4.dport = bpf_htons((__u16)socket->src_port);
-		size = sizeof(tuple.ipv4);
-	} else {
-		tuple.ipv6.saddr[0] = socket->dst_ip6[0];
-		tuple.ipv6.saddr[1] = socket->dst_ip6[1];
-		tuple.ipv6.saddr[2] = socket->dst_ip6[2];
-		tuple.ipv6.saddr[3] = socket->dst_ip6[3];
-		tuple.ipv6.daddr[0] = socket->src_ip6[0];
-		tuple.ipv6.daddr[1] = socket->src_ip6[1];
-		tuple.ipv6.daddr[2] = socket->src_ip6[2];
-		tuple.ipv6.daddr[3] = socket->src_ip6[3];
-		tuple.ipv6.dport = bpf_htons((__u16)socket->src_port);
-		size = sizeof(tuple.ipv6);
-	}
-	listener = bpf_skc_lookup_tcp(buffer, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!listener)
-		return 0;
-	state = listener->state;
-	bpf_sk_release(listener);
-	return state == BPF_TCP_LISTEN;
-}
-
 /* First packet of a socket that no hook has seen: opened before arming, or by its peer. */
 static __always_inline struct socket_state *packet_adopt(const struct fault_control *fault_control,
 							 struct __sk_buff *buffer,
@@ -178,7 +144,7 @@ static __always_inline struct socket_state *packet_adopt(const struct fault_cont
 	__builtin_memcpy(state->address, flow.address, 16);
 	if (!mask)
 		return state;
-	if (packet_is_inbound(buffer, socket)) {
+	if (socket_is_inbound(buffer, socket)) {
 		state->inbound = 1;
 		count_reasons(mask, FAULT_REASON_INBOUND);
 		return state;

@@ -29,7 +29,7 @@ GATES = [
     Gate("libcurl", re.compile(r"curl/"), {"user/controller"}, 1),
     Gate("libbpf", re.compile(r"bpf/"), {"user/daemon"}, 1),
     Gate("the skeleton", re.compile(r".*faultd\.skel\.h"), {"user/daemon"}, 1),
-    Gate("libnl", re.compile(r"netlink/"), {"user/daemon"}, 1),
+    Gate("libnl", re.compile(r"netlink/"), {"user/daemon"}, 2),
     Gate("libmicrohttpd", re.compile(r"microhttpd\.h"), {"user/daemon"}, 1),
     Gate("libseccomp", re.compile(r"seccomp\.h"), {"user/daemon"}, 1),
     Gate("libcap", re.compile(r"sys/capability\.h"), {"user/daemon"}, 1),

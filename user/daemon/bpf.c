@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 
 #include "user/base/cleanup.h"
+#include "user/daemon/cgroup.h"
+#include "user/daemon/links.h"
 
 enum {
 	LINKS_MAX = 1024,
@@ -20,7 +22,8 @@ struct programs {
 	struct faultd_bpf *skeleton;
 	struct bpf_link *links[LINKS_MAX];
 	__u32 links_count;
-	bool verdict_attached; /* fault_message on the map `sockets` */
+	bool verdict_attached;	  /* fault_message on the map `sockets` */
+	struct links *interfaces; /* NULL: the plan does not need the link layer */
 	struct ring_buffer *events;
 	struct fault_control *control; /* mapped */
 	struct fault_window *windows;  /* mapped */
@@ -37,12 +40,15 @@ enum need {
 	NEED_MESSAGE = 1U << 2,
 	NEED_INGRESS = 1U << 3,
 	NEED_EGRESS = 1U << 4,
+	NEED_LINK = 1U << 5,
+	NEED_LINK_INGRESS = 1U << 6,
 };
 
 enum place {
 	PLACE_CGROUPS, /* attached to each cgroup of the scope */
 	PLACE_SOCKETS, /* attached to the map `sockets` */
 	PLACE_STREAM,  /* in the map `stream` */
+	PLACE_LINKS,   /* attached to each interface */
 };
 
 /* In the order in which they are put in place: what runs comes after what it needs. */
@@ -60,6 +66,8 @@ static const struct {
 	{"fault_sockops", NEED_MESSAGE, PLACE_CGROUPS},
 	{"fault_ingress", NEED_INGRESS, PLACE_CGROUPS},
 	{"fault_egress", NEED_EGRESS, PLACE_CGROUPS},
+	{"fault_link_egress", NEED_LINK, PLACE_LINKS},
+	{"fault_link_ingress", NEED_LINK_INGRESS, PLACE_LINKS},
 };
 
 static void (*log_sink)(const char *text);
@@ -96,8 +104,13 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_INGRESS;
 	if (control->flags & FAULT_CONTROL_PACKET)
 		needs |= NEED_EGRESS;
+	if (control->flags & FAULT_CONTROL_LINK)
+		needs |= NEED_LINK;
+	if (control->flags & FAULT_CONTROL_INGRESS)
+		needs |= NEED_LINK_INGRESS;
+	/* Queries are seen to on their way out, not where they are sent. */
 	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (draft->rules[i].tcp_udp & 2)
+		if (draft->rules[i].tcp_udp & 2 && draft->rules[i].rule.effect != FAULT_EFFECT_DNS)
 			needs |= NEED_UDP;
 	return needs;
 }
@@ -195,6 +208,7 @@ static void configure(struct faultd_bpf *skeleton)
 		return;
 	skeleton->rodata->config_rcv_nxt = tcp_sock_offset(btf, "rcv_nxt");
 	skeleton->rodata->config_copied_seq = tcp_sock_offset(btf, "copied_seq");
+	skeleton->rodata->config_rcv_wnd = tcp_sock_offset(btf, "rcv_wnd");
 	btf__free(btf);
 }
 
@@ -331,6 +345,34 @@ static int fill(struct programs *programs, const struct draft *draft,
 	return r ? r : put_learned(programs, classified, learned_until, failure);
 }
 
+/* The link layer is not attached to the scope's cgroups: it looks them up. */
+static int fill_scope(struct programs *programs, const int *cgroup_fds, size_t count,
+		      struct failure *failure)
+{
+	const __u64 inside = 1;
+	uint64_t id;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < count; i++) {
+		r = cgroup_id(cgroup_fds[i], &id);
+		r = r ? fail(failure, r, "the scope's cgroup: %s", strerror(-r))
+		      : put(programs->skeleton->maps.scope, &id, &inside, failure);
+	}
+	return r;
+}
+
+/* What the kernel's BTF did not tell and a rule cannot do without. */
+static int check_offsets(const struct programs *programs, const struct draft *draft,
+			 struct failure *failure)
+{
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft->rules[i].rule.effect == FAULT_EFFECT_RATE &&
+		    !programs->skeleton->rodata->config_rcv_wnd)
+			return fail(failure, -EOPNOTSUPP,
+				    "rate needs the kernel's BTF, which this kernel has not");
+	return 0;
+}
+
 int programs_publish(struct programs *programs, const struct fault_control *control,
 		     struct failure *failure)
 {
@@ -367,6 +409,34 @@ static int attach_sockets(struct programs *programs, struct bpf_program *program
 	return 0;
 }
 
+static int tell_device(void *context, uint32_t interface, const struct fault_device *device,
+		       struct failure *failure)
+{
+	const struct programs *programs = context;
+	const struct bpf_map *devices = programs->skeleton->maps.devices;
+
+	if (device)
+		return put(devices, &interface, device, failure);
+	bpf_map_delete_elem(bpf_map__fd(devices), &interface);
+	return 0;
+}
+
+/* All at once, for both directions, because interfaces come and go. */
+static int attach_links(struct programs *programs, struct failure *failure)
+{
+	const struct faultd_bpf *skeleton = programs->skeleton;
+	const struct links_programs pair = {
+		.egress = bpf_program__fd(skeleton->progs.fault_link_egress),
+		.ingress = bpf_program__autoload(skeleton->progs.fault_link_ingress)
+				   ? bpf_program__fd(skeleton->progs.fault_link_ingress)
+				   : -1,
+		.tell = tell_device,
+		.context = programs,
+	};
+
+	return links_open(&pair, &programs->interfaces, failure);
+}
+
 static int attach(struct programs *programs, const int *cgroup_fds, size_t count,
 		  struct failure *failure)
 {
@@ -387,6 +457,10 @@ static int attach(struct programs *programs, const int *cgroup_fds, size_t count
 			break;
 		case PLACE_STREAM:
 			r = put(programs->skeleton->maps.stream, &first, &fd, failure);
+			break;
+		case PLACE_LINKS:
+			if (!programs->interfaces)
+				r = attach_links(programs, failure);
 			break;
 		}
 	}
@@ -450,6 +524,8 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 		return fail(failure, -ENOMEM, "out of memory");
 	r = open_and_load(programs, needs_of(draft, &classified->control), failure);
 	if (!r)
+		r = check_offsets(programs, draft, failure);
+	if (!r)
 		r = prepare_room(programs, classified, failure);
 	if (!r)
 		r = load(programs, failure);
@@ -457,6 +533,8 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 		r = open_views(programs, failure);
 	if (!r)
 		r = fill(programs, draft, classified, cgroup_ids, learned_until, failure);
+	if (!r)
+		r = fill_scope(programs, cgroup_fds, cgroup_fds_count, failure);
 	if (!r)
 		r = attach(programs, cgroup_fds, cgroup_fds_count, failure);
 	if (r) {
@@ -483,6 +561,8 @@ bool programs_detach(struct programs *programs)
 	for (__u32 i = 0; i < programs->links_count; i++)
 		bpf_link__destroy(programs->links[i]);
 	programs->links_count = 0;
+	links_free(programs->interfaces);
+	programs->interfaces = NULL;
 	ring_buffer__free(programs->events);
 	programs->events = NULL;
 	if (!programs->verdict_attached)
@@ -518,7 +598,8 @@ volatile struct fault_window *programs_window(struct programs *programs, __u32 r
 
 __u32 programs_attached(const struct programs *programs)
 {
-	return programs->links_count + programs->verdict_attached;
+	return programs->links_count + programs->verdict_attached +
+	       (programs->interfaces ? links_count(programs->interfaces) : 0);
 }
 
 int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters)
@@ -566,6 +647,16 @@ int programs_learned(struct programs *programs, const __u8 address[16],
 		return -errno;
 	*ret_learned = value;
 	return 0;
+}
+
+int programs_interfaces_fd(const struct programs *programs)
+{
+	return programs->interfaces ? links_fd(programs->interfaces) : -1;
+}
+
+int programs_interfaces_read(struct programs *programs, struct failure *failure)
+{
+	return programs->interfaces ? links_read(programs->interfaces, failure) : 0;
 }
 
 int programs_events_fd(const struct programs *programs)

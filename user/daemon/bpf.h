@@ -49,6 +49,11 @@ int programs_series_delete(struct programs *programs, const struct fault_series_
 int programs_learned(struct programs *programs, const __u8 address[16],
 		     struct fault_learned *ret_learned);
 
+/* Becomes readable when network interfaces come or go; -1: that does not matter. Borrowed. */
+int programs_interfaces_fd(const struct programs *programs);
+/* Attaches at those that have come, lets go of those that have gone. 0 or -errno. */
+int programs_interfaces_read(struct programs *programs, struct failure *failure);
+
 /* Becomes readable when the kernel has reported something. Borrowed. */
 int programs_events_fd(const struct programs *programs);
 /* Hands every pending record to `handle`. 0 or -errno. */

@@ -11,9 +11,9 @@ static const bool carried_effects[FAULT_EFFECT_COUNT] = {
 	[FAULT_EFFECT_REFUSE] = true,	[FAULT_EFFECT_UNREACHABLE] = true,
 	[FAULT_EFFECT_DROP] = true,	[FAULT_EFFECT_LOSS] = true,
 	[FAULT_EFFECT_HANG] = true,	[FAULT_EFFECT_ANSWER] = true,
-	[FAULT_EFFECT_ALERT] = true,	[FAULT_EFFECT_RESET] = false,
-	[FAULT_EFFECT_CUT] = false,	[FAULT_EFFECT_STALL] = true,
-	[FAULT_EFFECT_RATE] = false,	[FAULT_EFFECT_DNS] = false,
+	[FAULT_EFFECT_ALERT] = true,	[FAULT_EFFECT_RESET] = true,
+	[FAULT_EFFECT_CUT] = true,	[FAULT_EFFECT_STALL] = true,
+	[FAULT_EFFECT_RATE] = true,	[FAULT_EFFECT_DNS] = true,
 	[FAULT_EFFECT_OVERLOAD] = true,
 };
 

@@ -94,14 +94,43 @@ static __u64 rules_flagged(const struct draft *draft, __u16 flag)
 	return mask;
 }
 
+/* Queries are matched by the name that they ask for, and by nothing of a connection. */
+static bool is_of_queries(const struct draft *draft, __u32 rule)
+{
+	return draft->rules[rule].rule.effect == FAULT_EFFECT_DNS;
+}
+
 static __u64 rules_of_protocol(const struct draft *draft, __u32 bit)
 {
 	__u64 mask = 0;
 
 	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (draft->rules[i].tcp_udp & bit)
+		if (draft->rules[i].tcp_udp & bit && !is_of_queries(draft, i))
 			mask |= 1ULL << i;
 	return mask;
+}
+
+static __u64 rules_of_queries(const struct draft *draft)
+{
+	__u64 mask = 0;
+
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (is_of_queries(draft, i))
+			mask |= 1ULL << i;
+	return mask;
+}
+
+/* Whether some rule acts on what arrives: the others act on what the client sends. */
+static bool some_rule_sees_arrivals(const struct draft *draft)
+{
+	for (__u32 i = 0; i < draft->rules_count; i++) {
+		const struct fault_rule *rule = &draft->rules[i].rule;
+
+		if (rule->effect == FAULT_EFFECT_CUT ||
+		    (rule->effect == FAULT_EFFECT_RESET && rule->reset_at == FAULT_RESET_LIVE))
+			return true;
+	}
+	return false;
 }
 
 static void fill_control(const struct draft *draft, struct fault_control *control)
@@ -126,7 +155,8 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	control->packet_rules = rules_of_layer(draft, PLAN_LAYER_PACKET);
 	control->message_rules = rules_of_layer(draft, PLAN_LAYER_MESSAGE);
 	control->link_rules = rules_of_layer(draft, PLAN_LAYER_LINK);
-	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME);
+	control->query_rules = rules_of_queries(draft);
+	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME) & ~rules_of_queries(draft);
 	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
 	control->quic_rules = rules_flagged(draft, FAULT_RULE_QUIC_BLOCK);
 	control->flags = draft->begin.flags;
@@ -143,6 +173,8 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 		control->flags |= FAULT_CONTROL_STREAM;
 	if (control->link_rules)
 		control->flags |= FAULT_CONTROL_LINK;
+	if (some_rule_sees_arrivals(draft))
+		control->flags |= FAULT_CONTROL_INGRESS;
 	if (control->any_cgroup != control->all_rules)
 		control->flags |= FAULT_CONTROL_CGROUP;
 }

@@ -296,7 +296,8 @@ static int serve(struct engine *engine)
 /* The descriptors of the loop. The kernel's event ring comes and goes with the programs. */
 struct loop {
 	int epoll, timer, signals;
-	int ring; /* -1: not watched */
+	int ring;	/* -1: not watched */
+	int interfaces; /* likewise */
 };
 
 static int watch(const struct loop *loop, int fd)
@@ -306,15 +307,28 @@ static int watch(const struct loop *loop, int fd)
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* Closed descriptors leave epoll by themselves, so only a new ring needs care. */
-static int watch_ring(const struct engine *engine, struct loop *loop)
+/* Closed descriptors leave epoll by themselves, so only new ones need care. */
+static int watch_programs(const struct engine *engine, struct loop *loop)
 {
 	int ring = engine->programs ? programs_events_fd(engine->programs) : -1, r = 0;
+	int interfaces = engine->programs ? programs_interfaces_fd(engine->programs) : -1;
 
 	if (ring >= 0 && loop->ring < 0)
 		r = watch(loop, ring);
 	loop->ring = ring;
+	if (!r && interfaces >= 0 && loop->interfaces < 0)
+		r = watch(loop, interfaces);
+	loop->interfaces = interfaces;
 	return r;
+}
+
+/* An interface that cannot be watched is no reason to end a run: it passes its traffic. */
+static void read_interfaces(struct engine *engine)
+{
+	struct failure failure = {};
+
+	if (engine->programs && programs_interfaces_read(engine->programs, &failure))
+		log_warning("%s", failure.text);
 }
 
 static int set_timer(const struct engine *engine, const struct loop *loop, __u64 now)
@@ -373,13 +387,14 @@ static int turn(struct engine *engine, struct loop *loop)
 	int count, r = set_timer(engine, loop, clock_boottime_ns());
 
 	if (!r)
-		r = watch_ring(engine, loop);
+		r = watch_programs(engine, loop);
 	if (r)
 		return r;
 	count = epoll_wait(loop->epoll, events, ARRAY_SIZE(events), -1);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	read_kernel_events(engine);
+	read_interfaces(engine);
 	engine_tick(engine, clock_boottime_ns());
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.fd == loop->signals)
@@ -398,7 +413,7 @@ static int turn(struct engine *engine, struct loop *loop)
 int engine_run(int channel, const struct engine_settings *settings, struct failure *failure)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	struct loop loop = {-1, -1, -1, -1};
+	struct loop loop = {-1, -1, -1, -1, -1};
 	int r;
 
 	if (!engine)

@@ -127,6 +127,8 @@ static int load(struct engine *engine, __u64 now, struct failure *failure)
 	r = find_cgroup_ids(engine, &ids, failure);
 	if (r)
 		return r;
+	if (!engine->scope_is_everything)
+		engine->classified.control.flags |= FAULT_CONTROL_SCOPE;
 	/* What was resolved at arming came without a TTL: it holds for the whole run. */
 	return programs_arm(engine->draft, &engine->classified, ids, engine->scope,
 			    engine->scope_count, now + ARMING_NS + engine->draft->begin.duration_ns,

@@ -1,0 +1,626 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The link layer: tc at every interface of the engine's network namespace (tcx, Linux 6.6). Resets
+ * and cuts connections, throttles them by the window that they advertise, and answers DNS queries.
+ * Which rules a connection is subject to was decided at its connect or by its first message; one
+ * that was open before is classified by the first packet that it sends.
+ */
+#include "kernel/link.h"
+#include "kernel/dns.h"
+#include "kernel/inbound.h"
+#include "kernel/segment.h"
+#include "kernel/throttle.h"
+
+#define PORT_DNS     53
+#define DNS_HEADER   12
+#define DNS_FLAGS_AT 2
+
+/* Verdicts of tcx. Other programs at the hook see what is not ours. */
+enum { LINK_NEXT = -1, LINK_DELIVER = 0 };
+
+/* Byte offset of rcv_wnd in the kernel's struct tcp_sock; 0: unknown, and nothing is throttled. */
+const volatile __u32 config_rcv_wnd = 0;
+
+/* What the link layer knows of one socket. */
+struct link_state {
+	__u64 rules; /* as the connection's own first packet was classified */
+	__u64 hit;   /* rules that were counted as a hit on it */
+	__u64 cookie;
+	struct throttle throttle;
+	__u32 base; /* sequence number of the server's first byte */
+	__u32 has_base;
+	__u32 classified;
+	__u32 requested; /* its first data has passed */
+	__u32 port;
+	__u8 address[16];
+	__u32 padding;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct link_state);
+} link_state SEC(".maps");
+
+/* A packet on its way through a program. */
+struct link_packet {
+	struct segment segment;
+	struct flow flow; /* its remote end */
+	__u64 now;
+	__u32 loopback;
+	__u32 egress;
+	struct fault_look look;
+	struct fault_match match;
+	struct fault_text text; /* a query */
+	struct dns_name dns_name;
+	struct fault_name_key name;
+};
+
+/*
+ * The packet at hand, which is too much for the stack. The programs run with softirqs off, and what
+ * they send themselves has no socket and is let through before it would be written here.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct link_packet);
+} link_packets SEC(".maps");
+
+/* Rules that the socket's cgroup leaves; 0 outside the scope. */
+static __always_inline __u64 link_cgroup(const struct fault_control *fault_control,
+					 struct __sk_buff *buffer)
+{
+	__u64 mask = fault_control->any_cgroup;
+	int level, inside = !(fault_control->flags & FAULT_CONTROL_SCOPE);
+
+	if (inside && !(fault_control->flags & FAULT_CONTROL_CGROUP))
+		return mask;
+	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
+		__u64 id = bpf_skb_ancestor_cgroup_id(buffer, level);
+		__u64 *found;
+
+		if (!id)
+			break;
+		if (bpf_map_lookup_elem(&scope, &id))
+			inside = 1;
+		found = bpf_map_lookup_elem(&cgroups, &id);
+		if (found)
+			mask |= *found;
+	}
+	return inside ? mask : 0;
+}
+
+/* A connection that no hook has seen: opened before arming, outside the scope, or by its peer. */
+static __always_inline void link_classify(struct __sk_buff *buffer, struct bpf_sock *socket,
+					  struct link_packet *packet, struct link_state *state)
+{
+	struct fault_control *fault_control = control_get();
+	__u64 mask;
+
+	if (!fault_control)
+		return;
+	look_port(fault_control, &packet->flow, &packet->look.port);
+	if (!(packet->look.port.rules & fault_control->link_rules))
+		return;
+	look_destination(fault_control, packet->flow.address, &packet->look.destination);
+	look_learned(fault_control, packet->flow.address, &packet->look.learned);
+	packet->look.cgroup = link_cgroup(fault_control, buffer);
+	match_flow(fault_control, &packet->look, packet->now, &packet->match);
+	if (packet->match.protected_rules & fault_control->link_rules)
+		count_reasons(packet->match.protected_rules & fault_control->link_rules,
+			      FAULT_REASON_PROTECTED);
+	mask = packet->match.decided & fault_control->link_rules;
+	if (!mask)
+		return;
+	if (socket_is_inbound(buffer, socket)) {
+		count_reasons(mask, FAULT_REASON_INBOUND);
+		return;
+	}
+	state->rules = mask;
+}
+
+/* The socket's state, made by its first packet. */
+static __always_inline struct link_state *
+link_know(struct __sk_buff *buffer, struct bpf_sock *socket, struct link_packet *packet, int seen)
+{
+	struct link_state *state;
+
+	state = bpf_sk_storage_get(&link_state, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!state || state->classified)
+		return state;
+	state->classified = 1;
+	state->cookie = bpf_get_socket_cookie(buffer);
+	state->port = packet->flow.port;
+	__builtin_memcpy(state->address, packet->flow.address, 16);
+	if (!seen)
+		link_classify(buffer, socket, packet, state);
+	return state;
+}
+
+/* The first rule of `mask` that acts on the segment: its action, and `ret_rule`. */
+FAULT_SCAN int link_choose(__u64 mask, __u64 late, const struct link_facts *facts, __u64 cookie,
+			   __u64 now)
+{
+	struct link_facts own;
+	int i, action;
+
+	if (!facts)
+		return 0;
+	own = *facts;
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
+		__u32 index = mask_lowest(mask);
+		struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+
+		if (!rule)
+			continue;
+		own.late = late >> (index & 63) & 1;
+		action = link_action(rule, &own);
+		if (action != LINK_PASS && rule_verdict(index, cookie, 0, now) == FAULT_REASON_HIT)
+			return (int)(index << 8 | action);
+	}
+	return 0;
+}
+
+/* Counts a hit of `rule` once for each connection. */
+static __always_inline void link_count(struct link_state *state, const struct link_packet *packet,
+				       __u32 rule)
+{
+	__u64 bit = 1ULL << (rule & 63);
+	if (state->hit & bit)
+		return;
+	state->hit |= bit;
+	count_hit(rule, &packet->flow, packet->now);
+}
+
+/* Lets the packet at hand, rewritten to go back, arrive where it came from. On the loopback it does
+ * so by going on. */
+static __always_inline int link_return(struct __sk_buff *buffer, const struct link_packet *packet)
+{
+	if (packet->loopback)
+		return LINK_DELIVER;
+	return (int)bpf_redirect(buffer->ifindex, BPF_F_INGRESS);
+}
+
+/* Bytes of sequence space that the segment takes. */
+static __always_inline __u32 link_extent(const struct segment *segment)
+{
+	return segment->payload + !!(segment->flags & (TCP_SYN | TCP_FIN));
+}
+
+/* The client's SYN is answered by a reset. */
+static __always_inline int link_refuse(struct __sk_buff *buffer, const struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+
+	if (segment_make_reset(buffer, segment, 1, 0, segment->sequence + 1))
+		return LINK_NEXT;
+	return link_return(buffer, packet);
+}
+
+/* A segment of the client becomes a reset for the server, and another for the client. */
+static __always_inline int link_reset_egress(struct __sk_buff *buffer,
+					     const struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+
+	if (segment_make_reset(buffer, segment, 0, segment->sequence, segment->acknowledgement))
+		return LINK_NEXT;
+	/* The copy has no socket, so that this program lets it pass. */
+	bpf_clone_redirect(buffer, buffer->ifindex, 0);
+	segment_make_reset(buffer, segment, 1, segment->acknowledgement,
+			   segment->sequence + link_extent(segment));
+	return link_return(buffer, packet);
+}
+
+/* A segment of the server becomes a reset for the client, in its place, and another for the
+ * server. `sequence` is where the client's stream ends. */
+static __always_inline int link_reset_ingress(struct __sk_buff *buffer,
+					      const struct link_packet *packet, __u32 sequence)
+{
+	const struct segment *segment = &packet->segment;
+
+	if (segment_make_reset(buffer, segment, 1, segment->acknowledgement,
+			       segment->sequence + link_extent(segment)))
+		return LINK_NEXT;
+	bpf_clone_redirect(buffer, buffer->ifindex, 0);
+	segment_turn_frame(buffer, segment);
+	segment_make_reset(buffer, segment, 0, sequence, segment->acknowledgement);
+	/* Not let through but put in the queue: behind what link_cut has put there. */
+	return (int)bpf_redirect(buffer->ifindex, BPF_F_INGRESS);
+}
+
+/* The segment goes beyond the limit: what is before it is delivered, then the reset. */
+static __always_inline int link_cut(struct __sk_buff *buffer, const struct link_packet *packet,
+				    __u64 beyond)
+{
+	const struct segment *segment = &packet->segment;
+	__u32 keep = beyond < segment->payload ? segment->payload - (__u32)beyond : 0;
+
+	if (keep) {
+		if (segment_trim(buffer, segment, keep))
+			return LINK_NEXT;
+		bpf_clone_redirect(buffer, buffer->ifindex, BPF_F_INGRESS);
+	}
+	return link_reset_ingress(buffer, packet, segment->sequence + keep);
+}
+
+/* Lowers the window of the client's segment to `allowed` bytes. */
+static __always_inline void link_set_window(struct __sk_buff *buffer, const struct segment *segment,
+					    __u32 scale, __u64 allowed)
+{
+	__u32 at = segment->transport, field = throttle_field(segment->window, scale, allowed);
+	__be16 from, to;
+
+	if (field == segment->window)
+		return;
+	from = bpf_htons((__u16)segment->window);
+	to = bpf_htons((__u16)field);
+	bpf_l4_csum_replace(buffer, at + TCP_CHECKSUM_AT, from, to, sizeof(to));
+	bpf_skb_store_bytes(buffer, at + TCP_WINDOW_AT, &to, sizeof(to), 0);
+}
+
+/* How many bits the window field of the client's segment is to be shifted by; -1: unknown. */
+static __always_inline int link_scale(const struct segment *segment, struct bpf_sock *socket)
+{
+	__u8 *tcp = (__u8 *)bpf_skc_to_tcp_sock(socket);
+
+	if (!config_rcv_wnd || !tcp || !(segment->flags & TCP_ACK))
+		return -1;
+	return (int)throttle_scale(*(__u32 *)(tcp + config_rcv_wnd), segment->window);
+}
+
+static __always_inline __u64 rule_rate(__u32 index)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+
+	return rule && rule->rate ? rule->rate : 1;
+}
+
+static __always_inline __u64 rule_after(__u32 index)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+
+	return rule ? rule->after : 0;
+}
+
+/* Carries out what was chosen for a segment of the client; `position` as in link_facts. */
+static __always_inline int link_act_egress(struct __sk_buff *buffer, struct link_packet *packet,
+					   struct bpf_sock *socket, struct link_state *state,
+					   int chosen, __u64 position)
+{
+	const struct segment *segment = &packet->segment;
+	__u32 rule = (__u32)chosen >> 8, action = chosen & 0xff;
+	__u64 allowed;
+	int scale;
+
+	if (action != LINK_LIMIT)
+		link_count(state, packet, rule);
+	if (action == LINK_REFUSE)
+		return link_refuse(buffer, packet);
+	if (action == LINK_RESET)
+		return link_reset_egress(buffer, packet);
+	scale = link_scale(segment, socket);
+	if (scale < 0)
+		return LINK_NEXT;
+	if (action == LINK_LIMIT)
+		allowed = throttle_limit(rule_after(rule) - position, (__u32)scale);
+	else
+		allowed = throttle_window(&state->throttle, rule_rate(rule),
+					  segment->acknowledgement, packet->now);
+	link_set_window(buffer, segment, (__u32)scale, allowed);
+	return LINK_NEXT;
+}
+
+/* A segment that a socket of this host sends. */
+static __always_inline int link_tcp_egress(struct __sk_buff *buffer, struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+	struct link_facts facts = {.egress = 1, .payload = segment->payload};
+	struct bpf_sock *socket = buffer->sk;
+	struct socket_state *seen;
+	struct link_state *state;
+	struct bpf_tcp_sock *tcp;
+	__u64 mask, late = 0;
+	int chosen;
+
+	if (!socket || segment->flags & TCP_RST)
+		return LINK_NEXT;
+	socket = bpf_sk_fullsock(socket);
+	if (!socket)
+		return LINK_NEXT;
+	seen = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	if (seen && seen->adopted)
+		seen = NULL_POINTER;
+	state = link_know(buffer, socket, packet, seen != NULL_POINTER);
+	if (!state)
+		return LINK_NEXT;
+	mask = state->rules;
+	if (seen) {
+		mask |= seen->link_rules;
+		late = ~seen->decided;
+		facts.opened = 1;
+	}
+	if (!mask)
+		return LINK_NEXT;
+	facts.syn = !!(segment->flags & TCP_SYN);
+	facts.requested = state->requested;
+	tcp = bpf_tcp_sock(socket);
+	if (tcp && !facts.syn) {
+		facts.position = tcp->bytes_received;
+		state->base = tcp->rcv_nxt - (__u32)tcp->bytes_received;
+		state->has_base = 1;
+	}
+	chosen = link_choose(mask, late, &facts, state->cookie, packet->now);
+	if (segment->payload)
+		state->requested = 1;
+	if (!chosen)
+		return LINK_NEXT;
+	return link_act_egress(buffer, packet, socket, state, chosen, facts.position);
+}
+
+/* What a segment that arrived for `socket` comes to. */
+static __always_inline int link_tcp_arrived(struct __sk_buff *buffer, struct link_packet *packet,
+					    struct bpf_sock *socket)
+{
+	const struct segment *segment = &packet->segment;
+	struct link_facts facts = {.payload = segment->payload};
+	struct socket_state *seen;
+	struct link_state *state;
+	struct bpf_tcp_sock *tcp;
+	__u64 mask, late = 0;
+	__u32 rule;
+	int chosen;
+
+	state = bpf_sk_storage_get(&link_state, socket, 0, 0);
+	tcp = bpf_tcp_sock(socket);
+	if (!state || !tcp || !state->has_base)
+		return LINK_NEXT;
+	mask = state->rules;
+	seen = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	if (seen && !seen->adopted) {
+		mask |= seen->link_rules;
+		late = ~seen->decided;
+	}
+	if (!mask)
+		return LINK_NEXT;
+	facts.syn = !!(segment->flags & TCP_SYN);
+	facts.position = link_position(tcp->bytes_received,
+				       segment->sequence + segment->payload - state->base);
+	packet->flow.port = state->port;
+	__builtin_memcpy(packet->flow.address, state->address, 16);
+	chosen = link_choose(mask, late, &facts, state->cookie, packet->now);
+	if (!chosen)
+		return LINK_NEXT;
+	rule = (__u32)chosen >> 8;
+	link_count(state, packet, rule);
+	if ((chosen & 0xff) == LINK_CUT)
+		return link_cut(buffer, packet, facts.position - rule_after(rule));
+	return link_reset_ingress(buffer, packet, segment->sequence);
+}
+
+static __always_inline int link_tcp_ingress(struct __sk_buff *buffer, struct link_packet *packet)
+{
+	const struct segment *segment = &packet->segment;
+	const __u32 *source = (const __u32 *)segment->source;
+	const __u32 *destination = (const __u32 *)segment->destination;
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *socket;
+	__u32 size;
+	int verdict;
+
+	if (segment->flags & (TCP_SYN | TCP_RST))
+		return LINK_NEXT;
+	if (segment->ipv6) {
+		__builtin_memcpy(tuple.ipv6.saddr, source, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, destination, 16);
+		tuple.ipv6.sport = bpf_htons((__u16)segment->source_port);
+		tuple.ipv6.dport = bpf_htons((__u16)segment->destination_port);
+		size = sizeof(tuple.ipv6);
+	} else {
+		tuple.ipv4.saddr = source[3];
+		tuple.ipv4.daddr = destination[3];
+		tuple.ipv4.sport = bpf_htons((__u16)segment->source_port);
+		tuple.ipv4.dport = bpf_htons((__u16)segment->destination_port);
+		size = sizeof(tuple.ipv4);
+	}
+	socket = bpf_sk_lookup_tcp(buffer, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!socket)
+		return LINK_NEXT;
+	verdict = link_tcp_arrived(buffer, packet, socket);
+	bpf_sk_release(socket);
+	return verdict;
+}
+
+/* Reads the packet at hand. NULL for what is not looked at. */
+static __always_inline struct link_packet *link_begin(struct __sk_buff *buffer, __u32 egress)
+{
+	__u32 index = buffer->ifindex, zero = 0;
+	struct fault_device *device = bpf_map_lookup_elem(&devices, &index);
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+	struct segment *segment;
+
+	if (!device || !packet)
+		return NULL_POINTER;
+	segment = &packet->segment;
+	__builtin_memset(segment, 0, sizeof(*segment));
+	segment->header = device->header;
+	packet->loopback = device->flags & FAULT_DEVICE_LOOPBACK;
+	packet->egress = egress;
+	if (segment_read(buffer, segment))
+		return NULL_POINTER;
+	packet->flow.protocol = segment->protocol;
+	packet->flow.port = egress ? segment->destination_port : segment->source_port;
+	if (egress)
+		__builtin_memcpy(packet->flow.address, segment->destination, 16);
+	else
+		__builtin_memcpy(packet->flow.address, segment->source, 16);
+	packet->now = bpf_ktime_get_boot_ns();
+	return packet;
+}
+
+/* Copies a query to packet->text. 0 or -1. */
+FAULT_SCAN int link_load_query(struct __sk_buff *buffer)
+{
+	__u32 zero = 0, at, length;
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+
+	if (!packet)
+		return -1;
+	at = packet->segment.transport + UDP_HEADER;
+	length = packet->segment.payload;
+	if (length <= DNS_HEADER)
+		return -1;
+	if (length > FAULT_TEXT_MAX)
+		length = FAULT_TEXT_MAX;
+	length = ((length - 1) & FAULT_TEXT_MASK) + 1;
+	if (bpf_skb_load_bytes(buffer, at, packet->text.bytes, length))
+		return -1;
+	packet->text.length = length;
+	return 0;
+}
+
+/* The rules whose names match that of the query in packet->text: a standard one of one question. */
+FAULT_SCAN __u64 link_query_rules(void)
+{
+	struct fault_control *fault_control = control_get();
+	__u32 zero = 0;
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+	__u64 *found;
+
+	if (!packet || !fault_control)
+		return 0;
+	if (text_at(&packet->text, DNS_FLAGS_AT) & 0xf8 || text_be16(&packet->text, 4) != 1)
+		return 0;
+	if (dns_read_name(&packet->text, DNS_HEADER, &packet->dns_name) ||
+	    dns_name_key(&packet->dns_name, &packet->name))
+		return 0;
+	found = bpf_map_lookup_elem(&names, &packet->name);
+	return found ? *found & fault_control->query_rules : 0;
+}
+
+/* Lets the rules of `mask` decide on a query. What is to be said, or -1: it passes. */
+FAULT_SCAN int link_decide_query(__u64 mask, const struct flow *flow, __u64 cookie, __u64 item)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	int i, answer = -1;
+
+	if (!flow)
+		return -1;
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
+		__u32 index = mask_lowest(mask);
+		struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+		int reason = rule_verdict(index, cookie, item, now);
+
+		if (!rule)
+			continue;
+		count_arrival(index, MATCH_REQUEST, now);
+		if (reason == FAULT_REASON_HIT && answer >= 0)
+			reason = FAULT_REASON_OUTRANKED;
+		if (reason != FAULT_REASON_HIT) {
+			count_pass(index, flow, reason, now);
+			continue;
+		}
+		answer = rule->dns;
+		count_hit(index, flow, now);
+	}
+	return answer;
+}
+
+/* Makes the query go nowhere, without an error for its sender: no stack takes an IP packet of
+ * version 0. */
+static __always_inline int link_lose(struct __sk_buff *buffer, const struct link_packet *packet)
+{
+	__u8 zero = 0;
+
+	if (bpf_skb_store_bytes(buffer, packet->segment.header, &zero, sizeof(zero), 0))
+		return LINK_NEXT;
+	return link_return(buffer, packet);
+}
+
+/* Makes the query its own response, with `rcode` and without records. */
+static __always_inline int link_answer_query(struct __sk_buff *buffer,
+					     const struct link_packet *packet, __u32 rcode)
+{
+	const struct segment *segment = &packet->segment;
+	__u32 at = segment->transport, flags_at = at + UDP_HEADER + DNS_FLAGS_AT;
+	__be16 ports[2], from, to;
+	__u32 addresses[8];
+
+	if (bpf_skb_load_bytes(buffer, flags_at, &from, sizeof(from)))
+		return LINK_NEXT;
+	to = bpf_htons(link_dns_flags(bpf_ntohs(from), rcode));
+	if (bpf_l4_csum_replace(buffer, at + UDP_CHECKSUM_AT, from, to,
+				sizeof(to) | BPF_F_MARK_MANGLED_0))
+		return LINK_NEXT;
+	bpf_skb_store_bytes(buffer, flags_at, &to, sizeof(to), 0);
+	/* Ends that change places leave both checksums as they are. */
+	ports[0] = bpf_htons((__u16)segment->destination_port);
+	ports[1] = bpf_htons((__u16)segment->source_port);
+	bpf_skb_store_bytes(buffer, at, ports, sizeof(ports), 0);
+	__builtin_memcpy(addresses, segment->destination, 16);
+	__builtin_memcpy(addresses + 4, segment->source, 16);
+	if (segment->ipv6) {
+		bpf_skb_store_bytes(buffer, segment->header + 8, addresses, 32, 0);
+	} else {
+		addresses[0] = addresses[3];
+		addresses[1] = addresses[7];
+		bpf_skb_store_bytes(buffer, segment->header + 12, addresses, 8, 0);
+	}
+	segment_turn_frame(buffer, segment);
+	return link_return(buffer, packet);
+}
+
+/* A datagram that a socket of this host sends. */
+static __always_inline int link_udp_egress(struct __sk_buff *buffer, struct link_packet *packet)
+{
+	struct fault_control *fault_control = control_get();
+	__u64 mask;
+	int answer;
+
+	if (!fault_control || packet->flow.port != PORT_DNS || !fault_control->query_rules ||
+	    link_load_query(buffer))
+		return LINK_NEXT;
+	mask = link_query_rules();
+	if (mask)
+		mask &= link_cgroup(fault_control, buffer);
+	if (!mask)
+		return LINK_NEXT;
+	look_port(fault_control, &packet->flow, &packet->look.port);
+	look_destination(fault_control, packet->flow.address, &packet->look.destination);
+	if (packet->look.port.protect & packet->look.destination.protect) {
+		count_reasons(mask, FAULT_REASON_PROTECTED);
+		return LINK_NEXT;
+	}
+	/* A query that is sent again has the number of the first: both have one fate. */
+	answer = link_decide_query(mask, &packet->flow, bpf_get_socket_cookie(buffer),
+				   text_be16(&packet->text, 0));
+	if (answer < 0)
+		return LINK_NEXT;
+	if (answer == FAULT_DNS_DROP)
+		return link_lose(buffer, packet);
+	return link_answer_query(buffer, packet, (__u32)answer);
+}
+
+SEC("tc")
+int fault_link_egress(struct __sk_buff *buffer)
+{
+	struct link_packet *packet = buffer->sk ? link_begin(buffer, 1) : NULL_POINTER;
+
+	if (!packet)
+		return LINK_NEXT;
+	if (packet->segment.protocol == FAULT_PROTOCOL_TCP)
+		return link_tcp_egress(buffer, packet);
+	return link_udp_egress(buffer, packet);
+}
+
+SEC("tc")
+int fault_link_ingress(struct __sk_buff *buffer)
+{
+	struct link_packet *packet = link_begin(buffer, 0);
+
+	if (packet && packet->segment.protocol == FAULT_PROTOCOL_TCP)
+		return link_tcp_ingress(buffer, packet);
+	return LINK_NEXT;
+}
