@@ -30,7 +30,7 @@ endif
 
 # Target architecture of the kernel programs, for the headers of the UAPI.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter \
+BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror=implicit-function-declaration \
 	-Wno-address-of-packed-member -I. -I/usr/include/$(MULTIARCH)
 
 # What each program links. A foreign library is used by one room only.

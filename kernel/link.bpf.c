@@ -10,6 +10,7 @@
 #include "kernel/inbound.h"
 #include "kernel/segment.h"
 #include "kernel/throttle.h"
+#include "kernel/verdict.h"
 
 #define PORT_DNS     53
 #define DNS_HEADER   12
