@@ -43,7 +43,7 @@ probe() {
 
 	read -r -a arguments <<<"${probes[$1]}"
 	spawn "$CLIENTS/probe.py" "${@:2}" "${arguments[@]}" >"$TESTBED_DIR/seen"
-	await 5 test -s "$TESTBED_DIR/seen"
+	await 20 test -s "$TESTBED_DIR/seen"
 }
 
 await_probe() {
