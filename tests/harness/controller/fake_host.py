@@ -147,11 +147,6 @@ class FakeHost:
                 self.emit(t, "lifted", cause, [fault])
         return t
 
-    def ended(self, t):
-        """When the last window ended, None before; by the clock, not by when a timer was served."""
-        ends = [window[1] for window in self.windows.values() if window[1] <= t]
-        return max(ends) if ends and not self.injected(t) else None
-
     def fall(self, faults, t, wanted):
         """A staged lift: the window ends later, or earlier, than was planned."""
         ends = t
@@ -161,6 +156,11 @@ class FakeHost:
                 ends = window[1] = t + wanted["over_ns"]
                 asyncio.ensure_future(self.end_window(fault, ends, "lifted"))
         return ends
+
+    def ended(self, t):
+        """When the last window ended, None before; by the clock, not by when a timer was served."""
+        ends = [window[1] for window in self.windows.values() if window[1] <= t]
+        return max(ends) if ends and not self.injected(t) else None
 
     def injected(self, t):
         return any(window[0] <= t < window[1] for window in self.windows.values())
