@@ -134,7 +134,7 @@ shape() {
 
 	arm_with '{"fault": "f", "effect": "refuse", "shape": '"$2, $match"'}'
 	: >"$out"
-	spawn "$CLIENTS/probe.py" --seconds 5 --every 0.0004 "$TESTBED_SOLO4" 80 >"$out"
+	spawn "$CLIENTS/connects.py" --seconds 5 --every 0.0004 "$TESTBED_SOLO4" 80 >"$out"
 	await 10 test -s "$out"
 	inject f 4
 	wait "$spawned"

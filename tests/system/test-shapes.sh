@@ -17,7 +17,7 @@ probes=$TESTBED_DIR/probes
 # start_probe SECONDS [EVERY]: probes in the background, from now on.
 start_probe() {
 	: >"$probes"
-	spawn "$CLIENTS/probe.py" --seconds "$1" --every "${2:-0.001}" "$TESTBED_SOLO4" 80 >"$probes"
+	spawn "$CLIENTS/connects.py" --seconds "$1" --every "${2:-0.001}" "$TESTBED_SOLO4" 80 >"$probes"
 	await 10 test -s "$probes"
 }
 

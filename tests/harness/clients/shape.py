@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """shape.py OPTIONS <LINES
 
-Holds what probe.py printed against the shape that a rule was given. The draw of each connection
+Holds what connects.py printed against the shape that a rule was given. The draw of each connection
 follows from the seed and its cookie, so every single outcome is known, but for the moment between
 BEFORE and AFTER at which the kernel decided. Prints
 
