@@ -8,13 +8,13 @@
 #include "kernel/lookup.h"
 #include "kernel/response.h"
 
-#define PORT_DNS	     53
-#define IPV4_SOURCE	     12
-#define IPV4_DESTINATION     16
-#define IPV6_SOURCE	     8
-#define IPV6_DESTINATION     24
-#define IPV6_HEADER	     40
-#define UDP_HEADER	     8
+#define PORT_DNS	 53
+#define IPV4_SOURCE	 12
+#define IPV4_DESTINATION 16
+#define IPV6_SOURCE	 8
+#define IPV6_DESTINATION 24
+#define IPV6_HEADER	 40
+#define UDP_HEADER	 8
 
 /* Verdicts of cgroup_skb. A dropped TCP packet must look lost, so that the peer backs off as from a
  * black hole (-EPERM does); a dropped datagram must not fail the send: with 2 it counts as lost in
