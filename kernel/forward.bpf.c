@@ -3,6 +3,7 @@
  * Forwarded traffic: what passes through this host and enters on an interface that a rule names. It
  * belongs to no socket, so a connection is told by its ends and its direction by its SYN.
  */
+#include "kernel/inbound.h"
 #include "kernel/link.h"
 #include "kernel/link_packet.h"
 
@@ -14,35 +15,32 @@ struct {
 	__type(value, struct fault_forwarded);
 } forwarded SEC(".maps");
 
-/* Whether a socket of this host is at the end that the segment goes to. */
-static __always_inline int link_is_local(struct __sk_buff *buffer, const struct segment *segment)
+/* Whether the packet stays on this host. A listener on every address would not tell: it takes what
+ * is for another host as well. */
+static __always_inline int forward_is_local(struct __sk_buff *buffer, const struct segment *segment)
 {
 	const __u32 *source = (const __u32 *)segment->source;
 	const __u32 *destination = (const __u32 *)segment->destination;
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *socket;
-	__u32 size = sizeof(tuple.ipv4);
+	struct bpf_fib_lookup route = {
+		.family = ADDRESS_FAMILY_INET,
+		.l4_protocol = (__u8)segment->protocol,
+		.sport = bpf_htons((__u16)segment->source_port),
+		.dport = bpf_htons((__u16)segment->destination_port),
+		.ifindex = buffer->ifindex,
+	};
+	long found;
 
 	if (segment->ipv6) {
-		__builtin_memcpy(tuple.ipv6.saddr, source, 16);
-		__builtin_memcpy(tuple.ipv6.daddr, destination, 16);
-		tuple.ipv6.sport = bpf_htons((__u16)segment->source_port);
-		tuple.ipv6.dport = bpf_htons((__u16)segment->destination_port);
-		size = sizeof(tuple.ipv6);
+		route.family = ADDRESS_FAMILY_INET6;
+		__builtin_memcpy(route.ipv6_src, source, 16);
+		__builtin_memcpy(route.ipv6_dst, destination, 16);
 	} else {
-		tuple.ipv4.saddr = source[3];
-		tuple.ipv4.daddr = destination[3];
-		tuple.ipv4.sport = bpf_htons((__u16)segment->source_port);
-		tuple.ipv4.dport = bpf_htons((__u16)segment->destination_port);
+		route.ipv4_src = source[3];
+		route.ipv4_dst = destination[3];
 	}
-	if (segment->protocol == FAULT_PROTOCOL_TCP)
-		socket = bpf_skc_lookup_tcp(buffer, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	else
-		socket = bpf_sk_lookup_udp(buffer, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!socket)
-		return 0;
-	bpf_sk_release(socket);
-	return 1;
+	found = bpf_fib_lookup(buffer, &route, sizeof(route), 0);
+	return found < 0 || found == BPF_FIB_LKUP_RET_NOT_FWDED ||
+	       found == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
 /* Rules of the interface that the packet's destination leaves. */
@@ -149,7 +147,7 @@ static __always_inline int forward_tcp(struct __sk_buff *buffer, struct link_pac
 	facts.syn = (segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 	if (facts.syn) {
 		fresh.rules = link_forward_rules(packet);
-		if (!fresh.rules || link_is_local(buffer, segment))
+		if (!fresh.rules || forward_is_local(buffer, segment))
 			return LINK_NEXT;
 		bpf_map_update_elem(&forwarded, key, &fresh, BPF_ANY);
 	}
@@ -188,7 +186,7 @@ static __always_inline int forward_query(struct __sk_buff *buffer, struct link_p
 	if (packet->flow.port != PORT_DNS || link_load_query(buffer))
 		return LINK_NEXT;
 	mask = link_query_rules() & packet->device_rules;
-	if (!mask || link_is_local(buffer, &packet->segment))
+	if (!mask || forward_is_local(buffer, &packet->segment))
 		return LINK_NEXT;
 	answer = link_decide_query(mask, &packet->flow, forward_cookie(&packet->segment),
 				   text_be16(&packet->text, 0));
@@ -206,7 +204,7 @@ static __always_inline int forward_udp(struct __sk_buff *buffer, struct link_pac
 	struct link_facts facts = {.egress = 1};
 	__u64 mask = link_forward_rules(packet);
 
-	if (!mask || link_is_local(buffer, &packet->segment))
+	if (!mask || forward_is_local(buffer, &packet->segment))
 		return forward_query(buffer, packet);
 	if (forward_choose(mask, &facts, &packet->flow, forward_cookie(&packet->segment)) ==
 	    FORWARD_LOSE)
