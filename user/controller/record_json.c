@@ -400,6 +400,8 @@ static int apply_counters(struct history *history, const json_t *record, struct 
 
 		if (index >= 0 && at)
 			history_hit(history, (uint32_t)index, at);
+		if (index >= 0 && json_u64(json_object_get(item, "reasons"), "admitted"))
+			history->admitting |= 1ULL << (index % FAULT_RULES_MAX);
 	}
 	return 0;
 }

@@ -144,9 +144,10 @@ struct history {
 	uint64_t started_at; /* the schedule's origin; 0: it never began */
 	uint64_t ended_at;   /* last instant of the run */
 	enum run_end end;
-	char *end_text; /* one line for people; may be NULL */
-	int exit_code;	/* of a refusal; 0: the verdict's own */
-	bool aborting;	/* an abort rule has struck: lifts from here on are its doing */
+	char *end_text;	    /* one line for people; may be NULL */
+	int exit_code;	    /* of a refusal; 0: the verdict's own */
+	uint64_t admitting; /* bit per fault: an overload that let traffic through */
+	bool aborting;	    /* an abort rule has struck: lifts from here on are its doing */
 	/* First hits that arrived before the reply to their inject. */
 	struct hit {
 		uint32_t fault;
