@@ -133,6 +133,7 @@ enum {
 	FAULT_CONTROL_STREAM = 1U << 7,	  /* some rule counts the bytes of the server */
 	FAULT_CONTROL_SCOPE = 1U << 16,	  /* the link layer asks map `scope` */
 	FAULT_CONTROL_INGRESS = 1U << 17, /* some rule looks at segments that arrive */
+	FAULT_CONTROL_FORWARD = 1U << 18, /* some rule is for forwarded traffic */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -302,6 +303,22 @@ enum {
 struct fault_device {
 	__u32 header; /* bytes in front of the IP header: 14 for Ethernet, 0 for a tunnel */
 	__u32 flags;  /* FAULT_DEVICE_* */
+	__u64 rules;  /* rules for forwarded traffic that enters here */
+};
+
+/* Key of `forwarded` (LRU): a connection through this host, as its first packet went. */
+struct fault_forwarded_key {
+	__u8 source[16];
+	__u8 destination[16];
+	__u32 source_port;
+	__u32 destination_port;
+};
+
+struct fault_forwarded {
+	__u64 rules;
+	__u64 hit;	 /* rules that were counted as a hit on it */
+	__u32 requested; /* its first data has passed */
+	__u32 padding;
 };
 
 enum fault_event_kind {
@@ -337,7 +354,9 @@ FAULT_ASSERT_SIZE(struct fault_prefix6, 20);
 FAULT_ASSERT_SIZE(struct fault_name_key, 4 + FAULT_NAME_MAX);
 FAULT_ASSERT_SIZE(struct fault_path_key, 4 + FAULT_PATH_MAX);
 FAULT_ASSERT_SIZE(struct fault_learned, 24);
-FAULT_ASSERT_SIZE(struct fault_device, 8);
+FAULT_ASSERT_SIZE(struct fault_device, 16);
+FAULT_ASSERT_SIZE(struct fault_forwarded_key, 40);
+FAULT_ASSERT_SIZE(struct fault_forwarded, 24);
 FAULT_ASSERT_SIZE(struct fault_event, 48);
 
 #endif

@@ -6,18 +6,10 @@
  * that was open before is classified by the first packet that it sends.
  */
 #include "kernel/link.h"
-#include "kernel/dns.h"
 #include "kernel/inbound.h"
-#include "kernel/segment.h"
+#include "kernel/link_packet.h"
 #include "kernel/throttle.h"
 #include "kernel/verdict.h"
-
-#define PORT_DNS     53
-#define DNS_HEADER   12
-#define DNS_FLAGS_AT 2
-
-/* Verdicts of tcx. Other programs at the hook see what is not ours. */
-enum { LINK_NEXT = -1, LINK_DELIVER = 0 };
 
 /* Byte offset of rcv_wnd in the kernel's struct tcp_sock; 0: unknown, and nothing is throttled. */
 const volatile __u32 config_rcv_wnd = 0;
@@ -43,31 +35,6 @@ struct {
 	__type(key, int);
 	__type(value, struct link_state);
 } link_state SEC(".maps");
-
-/* A packet on its way through a program. */
-struct link_packet {
-	struct segment segment;
-	struct flow flow; /* its remote end */
-	__u64 now;
-	__u32 loopback;
-	__u32 egress;
-	struct fault_look look;
-	struct fault_match match;
-	struct fault_text text; /* a query */
-	struct dns_name dns_name;
-	struct fault_name_key name;
-};
-
-/*
- * The packet at hand, which is too much for the stack. The programs run with softirqs off, and what
- * they send themselves has no socket and is let through before it would be written here.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct link_packet);
-} link_packets SEC(".maps");
 
 /* Rules that the socket's cgroup leaves; 0 outside the scope. */
 static __always_inline __u64 link_cgroup(const struct fault_control *fault_control,
@@ -173,21 +140,6 @@ static __always_inline void link_count(struct link_state *state, const struct li
 		return;
 	state->hit |= bit;
 	count_hit(rule, &packet->flow, packet->now);
-}
-
-/* Lets the packet at hand, rewritten to go back, arrive where it came from. On the loopback it does
- * so by going on. */
-static __always_inline int link_return(struct __sk_buff *buffer, const struct link_packet *packet)
-{
-	if (packet->loopback)
-		return LINK_DELIVER;
-	return (int)bpf_redirect(buffer->ifindex, BPF_F_INGRESS);
-}
-
-/* Bytes of sequence space that the segment takes. */
-static __always_inline __u32 link_extent(const struct segment *segment)
-{
-	return segment->payload + !!(segment->flags & (TCP_SYN | TCP_FIN));
 }
 
 /* The client's SYN is answered by a reset. */
@@ -434,101 +386,6 @@ static __always_inline int link_tcp_ingress(struct __sk_buff *buffer, struct lin
 	return verdict;
 }
 
-/* Reads the packet at hand. NULL for what is not looked at. */
-static __always_inline struct link_packet *link_begin(struct __sk_buff *buffer, __u32 egress)
-{
-	__u32 index = buffer->ifindex, zero = 0;
-	struct fault_device *device = bpf_map_lookup_elem(&devices, &index);
-	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
-	struct segment *segment;
-
-	if (!device || !packet)
-		return NULL_POINTER;
-	segment = &packet->segment;
-	__builtin_memset(segment, 0, sizeof(*segment));
-	segment->header = device->header;
-	packet->loopback = device->flags & FAULT_DEVICE_LOOPBACK;
-	packet->egress = egress;
-	if (segment_read(buffer, segment))
-		return NULL_POINTER;
-	packet->flow.protocol = segment->protocol;
-	packet->flow.port = egress ? segment->destination_port : segment->source_port;
-	if (egress)
-		__builtin_memcpy(packet->flow.address, segment->destination, 16);
-	else
-		__builtin_memcpy(packet->flow.address, segment->source, 16);
-	packet->now = bpf_ktime_get_boot_ns();
-	return packet;
-}
-
-/* Copies a query to packet->text. 0 or -1. */
-FAULT_SCAN int link_load_query(struct __sk_buff *buffer)
-{
-	__u32 zero = 0, at, length;
-	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
-
-	if (!packet)
-		return -1;
-	at = packet->segment.transport + UDP_HEADER;
-	length = packet->segment.payload;
-	if (length <= DNS_HEADER)
-		return -1;
-	if (length > FAULT_TEXT_MAX)
-		length = FAULT_TEXT_MAX;
-	length = ((length - 1) & FAULT_TEXT_MASK) + 1;
-	if (bpf_skb_load_bytes(buffer, at, packet->text.bytes, length))
-		return -1;
-	packet->text.length = length;
-	return 0;
-}
-
-/* The rules whose names match that of the query in packet->text: a standard one of one question. */
-FAULT_SCAN __u64 link_query_rules(void)
-{
-	struct fault_control *fault_control = control_get();
-	__u32 zero = 0;
-	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
-	__u64 *found;
-
-	if (!packet || !fault_control)
-		return 0;
-	if (text_at(&packet->text, DNS_FLAGS_AT) & 0xf8 || text_be16(&packet->text, 4) != 1)
-		return 0;
-	if (dns_read_name(&packet->text, DNS_HEADER, &packet->dns_name) ||
-	    dns_name_key(&packet->dns_name, &packet->name))
-		return 0;
-	found = bpf_map_lookup_elem(&names, &packet->name);
-	return found ? *found & fault_control->query_rules : 0;
-}
-
-/* Lets the rules of `mask` decide on a query. What is to be said, or -1: it passes. */
-FAULT_SCAN int link_decide_query(__u64 mask, const struct flow *flow, __u64 cookie, __u64 item)
-{
-	__u64 now = bpf_ktime_get_boot_ns();
-	int i, answer = -1;
-
-	if (!flow)
-		return -1;
-	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
-		__u32 index = mask_lowest(mask);
-		struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
-		int reason = rule_verdict(index, cookie, item, now);
-
-		if (!rule)
-			continue;
-		count_arrival(index, MATCH_REQUEST, now);
-		if (reason == FAULT_REASON_HIT && answer >= 0)
-			reason = FAULT_REASON_OUTRANKED;
-		if (reason != FAULT_REASON_HIT) {
-			count_pass(index, flow, reason, now);
-			continue;
-		}
-		answer = rule->dns;
-		count_hit(index, flow, now);
-	}
-	return answer;
-}
-
 /* Makes the query go nowhere, without an error for its sender: no stack takes an IP packet of
  * version 0. */
 static __always_inline int link_lose(struct __sk_buff *buffer, const struct link_packet *packet)
@@ -537,39 +394,6 @@ static __always_inline int link_lose(struct __sk_buff *buffer, const struct link
 
 	if (bpf_skb_store_bytes(buffer, packet->segment.header, &zero, sizeof(zero), 0))
 		return LINK_NEXT;
-	return link_return(buffer, packet);
-}
-
-/* Makes the query its own response, with `rcode` and without records. */
-static __always_inline int link_answer_query(struct __sk_buff *buffer,
-					     const struct link_packet *packet, __u32 rcode)
-{
-	const struct segment *segment = &packet->segment;
-	__u32 at = segment->transport, flags_at = at + UDP_HEADER + DNS_FLAGS_AT;
-	__be16 ports[2], from, to;
-	__u32 addresses[8];
-
-	if (bpf_skb_load_bytes(buffer, flags_at, &from, sizeof(from)))
-		return LINK_NEXT;
-	to = bpf_htons(link_dns_flags(bpf_ntohs(from), rcode));
-	if (bpf_l4_csum_replace(buffer, at + UDP_CHECKSUM_AT, from, to,
-				sizeof(to) | BPF_F_MARK_MANGLED_0))
-		return LINK_NEXT;
-	bpf_skb_store_bytes(buffer, flags_at, &to, sizeof(to), 0);
-	/* Ends that change places leave both checksums as they are. */
-	ports[0] = bpf_htons((__u16)segment->destination_port);
-	ports[1] = bpf_htons((__u16)segment->source_port);
-	bpf_skb_store_bytes(buffer, at, ports, sizeof(ports), 0);
-	__builtin_memcpy(addresses, segment->destination, 16);
-	__builtin_memcpy(addresses + 4, segment->source, 16);
-	if (segment->ipv6) {
-		bpf_skb_store_bytes(buffer, segment->header + 8, addresses, 32, 0);
-	} else {
-		addresses[0] = addresses[3];
-		addresses[1] = addresses[7];
-		bpf_skb_store_bytes(buffer, segment->header + 12, addresses, 8, 0);
-	}
-	segment_turn_frame(buffer, segment);
 	return link_return(buffer, packet);
 }
 

@@ -15,22 +15,33 @@
 
 enum { FOUND_SIZE = 256 };
 
+/* Whether this kernel is of that version or later; `found` gets its own. */
+static bool kernel_is_at_least(unsigned int major, unsigned int minor, char found[FOUND_SIZE])
+{
+	unsigned int numbers[2] = {0, 0};
+	struct utsname names = {0};
+	const char *byte;
+
+	uname(&names);
+	snprintf(found, FOUND_SIZE, "%s", names.release);
+	byte = names.release;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++, byte += *byte == '.')
+		for (; *byte >= '0' && *byte <= '9' && numbers[i] < 10000; byte++)
+			numbers[i] = 10 * numbers[i] + (unsigned int)(*byte - '0');
+	return numbers[0] > major || (numbers[0] == major && numbers[1] >= minor);
+}
+
 /* Each looks at one thing: true when it is there; `found` gets what was seen. */
 static bool check_kernel(const struct arguments *arguments, char found[FOUND_SIZE])
 {
-	struct utsname names = {0};
-	unsigned int major = 0, minor = 0;
-	const char *byte;
-
 	(void)arguments;
-	uname(&names);
-	snprintf(found, FOUND_SIZE, "%s", names.release);
-	for (byte = names.release; *byte >= '0' && *byte <= '9' && major < 10000; byte++)
-		major = 10 * major + (unsigned int)(*byte - '0');
-	if (*byte == '.')
-		for (byte++; *byte >= '0' && *byte <= '9' && minor < 10000; byte++)
-			minor = 10 * minor + (unsigned int)(*byte - '0');
-	return major > 5 || (major == 5 && minor >= 18);
+	return kernel_is_at_least(5, 18, found);
+}
+
+static bool check_tcx(const struct arguments *arguments, char found[FOUND_SIZE])
+{
+	(void)arguments;
+	return kernel_is_at_least(6, 6, found);
 }
 
 static bool check_btf(const struct arguments *arguments, char found[FOUND_SIZE])
@@ -133,7 +144,9 @@ static const struct {
 	{"kernel 5.18", check_kernel,
 	 "refuse and unreachable by an exact errno (older kernels rewrite the connection)",
 	 "a newer kernel", false},
-	{"kernel BTF", check_btf, "nothing: the programs load without it", "CONFIG_DEBUG_INFO_BTF",
+	{"tcx (kernel 6.6)", check_tcx, "reset, cut, rate, dns and faults of forwarded traffic",
+	 "a newer kernel", false},
+	{"kernel BTF", check_btf, "rate: a plan with it is refused", "CONFIG_DEBUG_INFO_BTF",
 	 false},
 	{"cgroup v2", check_cgroup2, "every fault: they attach to a cgroup",
 	 "mount -t cgroup2 none /sys/fs/cgroup", true},

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <fnmatch.h>
 #include <kernel/faultd.skel.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,8 +23,9 @@ struct programs {
 	struct faultd_bpf *skeleton;
 	struct bpf_link *links[LINKS_MAX];
 	__u32 links_count;
-	bool verdict_attached;	  /* fault_message on the map `sockets` */
-	struct links *interfaces; /* NULL: the plan does not need the link layer */
+	bool verdict_attached;	   /* fault_message on the map `sockets` */
+	struct links *interfaces;  /* NULL: the plan does not need the link layer */
+	const struct draft *draft; /* borrowed while attached */
 	struct ring_buffer *events;
 	struct fault_control *control; /* mapped */
 	struct fault_window *windows;  /* mapped */
@@ -42,6 +44,7 @@ enum need {
 	NEED_EGRESS = 1U << 4,
 	NEED_LINK = 1U << 5,
 	NEED_LINK_INGRESS = 1U << 6,
+	NEED_FORWARD = 1U << 7,
 };
 
 enum place {
@@ -68,6 +71,7 @@ static const struct {
 	{"fault_egress", NEED_EGRESS, PLACE_CGROUPS},
 	{"fault_link_egress", NEED_LINK, PLACE_LINKS},
 	{"fault_link_ingress", NEED_LINK_INGRESS, PLACE_LINKS},
+	{"fault_link_forward", NEED_FORWARD, PLACE_LINKS},
 };
 
 static void (*log_sink)(const char *text);
@@ -108,6 +112,8 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_LINK;
 	if (control->flags & FAULT_CONTROL_INGRESS)
 		needs |= NEED_LINK_INGRESS;
+	if (control->flags & FAULT_CONTROL_FORWARD)
+		needs |= NEED_FORWARD;
 	/* Queries are seen to on their way out, not where they are sent. */
 	for (__u32 i = 0; i < draft->rules_count; i++)
 		if (draft->rules[i].tcp_udp & 2 && draft->rules[i].rule.effect != FAULT_EFFECT_DNS)
@@ -409,32 +415,53 @@ static int attach_sockets(struct programs *programs, struct bpf_program *program
 	return 0;
 }
 
-static int tell_device(void *context, uint32_t interface, const struct fault_device *device,
-		       struct failure *failure)
+/* Rules for forwarded traffic that name the interface. */
+static __u64 rules_at(const struct draft *draft, const char *name)
+{
+	__u64 mask = 0;
+
+	for (size_t i = 0; i < draft->matches_count; i++)
+		if (draft->matches[i].dimension == ENGINE_DIMENSION_INTERFACE &&
+		    !fnmatch(draft->matches[i].text, name, 0))
+			mask |= 1ULL << draft->matches[i].owner;
+	return mask;
+}
+
+static int tell_device(void *context, uint32_t interface, const char *name,
+		       const struct fault_device *device, struct failure *failure)
 {
 	const struct programs *programs = context;
 	const struct bpf_map *devices = programs->skeleton->maps.devices;
+	struct fault_device value;
 
-	if (device)
-		return put(devices, &interface, device, failure);
+	if (device) {
+		value = *device;
+		value.rules = rules_at(programs->draft, name);
+		return put(devices, &interface, &value, failure);
+	}
 	bpf_map_delete_elem(bpf_map__fd(devices), &interface);
 	return 0;
+}
+
+/* Descriptor of a program; -1: the plan does not need it. */
+static int loaded(const struct bpf_program *program)
+{
+	return bpf_program__autoload(program) ? bpf_program__fd(program) : -1;
 }
 
 /* All at once, for both directions, because interfaces come and go. */
 static int attach_links(struct programs *programs, struct failure *failure)
 {
 	const struct faultd_bpf *skeleton = programs->skeleton;
-	const struct links_programs pair = {
-		.egress = bpf_program__fd(skeleton->progs.fault_link_egress),
-		.ingress = bpf_program__autoload(skeleton->progs.fault_link_ingress)
-				   ? bpf_program__fd(skeleton->progs.fault_link_ingress)
-				   : -1,
+	const struct links_programs set = {
+		.egress = loaded(skeleton->progs.fault_link_egress),
+		.forward = loaded(skeleton->progs.fault_link_forward),
+		.ingress = loaded(skeleton->progs.fault_link_ingress),
 		.tell = tell_device,
 		.context = programs,
 	};
 
-	return links_open(&pair, &programs->interfaces, failure);
+	return links_open(&set, &programs->interfaces, failure);
 }
 
 static int attach(struct programs *programs, const int *cgroup_fds, size_t count,
@@ -522,6 +549,7 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 
 	if (!programs)
 		return fail(failure, -ENOMEM, "out of memory");
+	programs->draft = draft;
 	r = open_and_load(programs, needs_of(draft, &classified->control), failure);
 	if (!r)
 		r = check_offsets(programs, draft, failure);

@@ -14,7 +14,8 @@ struct programs;
  * Loads the programs that `classified` needs, fills the maps and attaches at every cgroup of
  * `cgroup_fds` (borrowed). `cgroup_ids` belong to classified->cgroups, one each; the addresses in
  * classified->learned hold until `learned_until`, ns. All or nothing; whatever the programs see
- * passes until programs_publish. 0 with `ret_programs`, or -errno with the cause in `failure`.
+ * passes until programs_publish. `draft` must stay until programs_detach. 0 with `ret_programs`, or
+ * -errno with the cause in `failure`.
  */
 int programs_arm(const struct draft *draft, const struct classified *classified,
 		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,

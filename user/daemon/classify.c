@@ -121,11 +121,13 @@ static __u64 rules_of_queries(const struct draft *draft)
 }
 
 /* Whether some rule acts on what arrives: the others act on what the client sends. */
-static bool some_rule_sees_arrivals(const struct draft *draft)
+static bool some_rule_sees_arrivals(const struct draft *draft, __u64 rules)
 {
 	for (__u32 i = 0; i < draft->rules_count; i++) {
 		const struct fault_rule *rule = &draft->rules[i].rule;
 
+		if (!(rules >> i & 1))
+			continue;
 		if (rule->effect == FAULT_EFFECT_CUT ||
 		    (rule->effect == FAULT_EFFECT_RESET && rule->reset_at == FAULT_RESET_LIVE))
 			return true;
@@ -139,22 +141,24 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	struct fault_masks prefixes = constrained(draft, ENGINE_DIMENSION_PREFIX);
 	__u64 tcp = rules_of_protocol(draft, 1), udp = rules_of_protocol(draft, 2);
 	__u64 protections = mask_of(draft->begin.protections);
+	__u64 forward = constrained(draft, ENGINE_DIMENSION_INTERFACE).rules;
+	__u64 own = ~forward; /* for what sockets of the host send */
 
 	control->all_rules = mask_of(draft->rules_count);
 	control->any_tcp_port = tcp & ~ports.rules;
 	control->any_udp_port = udp & ~ports.rules;
 	control->any_destination = control->all_rules & ~prefixes.rules;
 	control->any_cgroup =
-		control->all_rules & ~constrained(draft, ENGINE_DIMENSION_CGROUP).rules;
+		control->all_rules & own & ~constrained(draft, ENGINE_DIMENSION_CGROUP).rules;
 	control->any_name = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAME).rules;
 	control->any_path = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_PATH).rules;
 	control->protect_any_destination = protections & ~prefixes.protect;
 	control->protect_any_tcp_port = protections & ~ports.protect;
 	control->protect_any_udp_port = protections & ~ports.protect;
-	control->connect_rules = rules_of_layer(draft, PLAN_LAYER_CONNECT);
-	control->packet_rules = rules_of_layer(draft, PLAN_LAYER_PACKET);
+	control->connect_rules = rules_of_layer(draft, PLAN_LAYER_CONNECT) & own;
+	control->packet_rules = rules_of_layer(draft, PLAN_LAYER_PACKET) & own;
 	control->message_rules = rules_of_layer(draft, PLAN_LAYER_MESSAGE);
-	control->link_rules = rules_of_layer(draft, PLAN_LAYER_LINK);
+	control->link_rules = rules_of_layer(draft, PLAN_LAYER_LINK) & own;
 	control->query_rules = rules_of_queries(draft);
 	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME) & ~rules_of_queries(draft);
 	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
@@ -173,9 +177,11 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 		control->flags |= FAULT_CONTROL_STREAM;
 	if (control->link_rules)
 		control->flags |= FAULT_CONTROL_LINK;
-	if (some_rule_sees_arrivals(draft))
+	if (some_rule_sees_arrivals(draft, own))
 		control->flags |= FAULT_CONTROL_INGRESS;
-	if (control->any_cgroup != control->all_rules)
+	if (forward)
+		control->flags |= FAULT_CONTROL_FORWARD;
+	if (control->any_cgroup != (control->all_rules & own))
 		control->flags |= FAULT_CONTROL_CGROUP;
 }
 

@@ -209,7 +209,8 @@ static int check_rule(const struct draft *draft, __u32 index, struct failure *fa
 	if (!draft_has(draft, index, ENGINE_DIMENSION_NAME) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_PREFIX) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_PORT) &&
-	    !draft_has(draft, index, ENGINE_DIMENSION_CGROUP) && !by_path)
+	    !draft_has(draft, index, ENGINE_DIMENSION_CGROUP) &&
+	    !draft_has(draft, index, ENGINE_DIMENSION_INTERFACE) && !by_path)
 		return fail(failure, -EINVAL, "rule %u matches every destination", index);
 	return 0;
 }

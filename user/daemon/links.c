@@ -17,7 +17,7 @@ enum { INTERFACES_MAX = 4096 };
 
 struct interface {
 	unsigned int index;
-	int egress, ingress; /* links; -1: none */
+	int egress, forward, ingress; /* links; -1: none */
 };
 
 struct links {
@@ -61,8 +61,9 @@ static void detach(struct links *links, struct interface *interface)
 	struct failure ignored;
 
 	cleanup_close(&interface->egress);
+	cleanup_close(&interface->forward);
 	cleanup_close(&interface->ingress);
-	links->programs.tell(links->programs.context, interface->index, NULL, &ignored);
+	links->programs.tell(links->programs.context, interface->index, NULL, NULL, &ignored);
 	*interface = links->items[--links->count];
 }
 
@@ -82,10 +83,10 @@ static int attach_at(int program, unsigned int index, bool egress, int *ret_link
 	return fail(failure, link, "attaching at interface %u: %s", index, strerror(-link));
 }
 
-static int attach(struct links *links, unsigned int index, const struct fault_device *device,
-		  struct failure *failure)
+static int attach(struct links *links, unsigned int index, const char *name,
+		  const struct fault_device *device, struct failure *failure)
 {
-	struct interface *larger, interface = {index, -1, -1};
+	struct interface *larger, interface = {index, -1, -1, -1};
 	int r;
 
 	if (links->count == INTERFACES_MAX)
@@ -94,10 +95,12 @@ static int attach(struct links *links, unsigned int index, const struct fault_de
 	if (!larger)
 		return fail(failure, -ENOMEM, "out of memory");
 	links->items = larger;
-	r = links->programs.tell(links->programs.context, index, device, failure);
+	r = links->programs.tell(links->programs.context, index, name, device, failure);
 	if (r)
 		return r;
 	r = attach_at(links->programs.egress, index, true, &interface.egress, failure);
+	if (!r)
+		r = attach_at(links->programs.forward, index, false, &interface.forward, failure);
 	if (!r)
 		r = attach_at(links->programs.ingress, index, false, &interface.ingress, failure);
 	links->items[links->count++] = interface;
@@ -115,7 +118,10 @@ static int on_interface(struct nl_msg *message, void *context)
 	const struct nlmsghdr *header = nlmsg_hdr(message);
 	const struct fault_device *device;
 	const struct ifinfomsg *info;
+	const struct nlattr *attribute;
 	struct interface *known;
+	unsigned int index;
+	const char *name;
 
 	if (!nlmsg_valid_hdr(header, sizeof(*info)))
 		return NL_SKIP;
@@ -123,12 +129,19 @@ static int on_interface(struct nl_msg *message, void *context)
 	/* Bridges tell of their ports in messages of their own family. */
 	if (info->ifi_family != AF_UNSPEC || info->ifi_index <= 0)
 		return NL_SKIP;
-	known = find(links, (unsigned int)info->ifi_index);
+	index = (unsigned int)info->ifi_index;
+	known = find(links, index);
 	device = device_of(info->ifi_type);
+	attribute = nlmsg_find_attr((struct nlmsghdr *)header, sizeof(*info), IFLA_IFNAME);
+	name = attribute ? nla_get_string(attribute) : "";
 	if (header->nlmsg_type == RTM_DELLINK && known)
 		detach(links, known);
-	else if (header->nlmsg_type == RTM_NEWLINK && !known && device)
-		links->r = attach(links, (unsigned int)info->ifi_index, device, links->failure);
+	else if (header->nlmsg_type == RTM_NEWLINK && known)
+		/* It may have another name now. */
+		links->r = links->programs.tell(links->programs.context, index, name, device,
+						links->failure);
+	else if (header->nlmsg_type == RTM_NEWLINK && device)
+		links->r = attach(links, index, name, device, links->failure);
 	return links->r ? NL_STOP : NL_OK;
 }
 
@@ -229,6 +242,7 @@ uint32_t links_count(const struct links *links)
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < links->count; i++)
-		count += (links->items[i].egress >= 0) + (links->items[i].ingress >= 0);
+		count += (links->items[i].egress >= 0) + (links->items[i].forward >= 0) +
+			 (links->items[i].ingress >= 0);
 	return count;
 }

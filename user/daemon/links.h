@@ -14,11 +14,12 @@
 struct links;
 
 struct links_programs {
-	int egress, ingress; /* descriptors, borrowed; -1: not needed */
+	/* Descriptors, borrowed; -1: not needed. `forward` sees what enters before `ingress`. */
+	int egress, forward, ingress;
 	/* Tells the programs of an interface before they are attached to it, or to forget it:
 	 * `device` NULL. 0 or -errno with the cause in `failure`. */
-	int (*tell)(void *context, uint32_t interface, const struct fault_device *device,
-		    struct failure *failure);
+	int (*tell)(void *context, uint32_t interface, const char *name,
+		    const struct fault_device *device, struct failure *failure);
 	void *context;
 };
 

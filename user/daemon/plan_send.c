@@ -149,7 +149,9 @@ static int send_match(struct sender *sender, const struct plan_match *match, __u
 		r = send_texts(sender, owner, ENGINE_DIMENSION_NAME, &match->names);
 	if (!r)
 		r = send_texts(sender, owner, ENGINE_DIMENSION_PATH, &match->paths);
-	return r ? r : send_texts(sender, owner, ENGINE_DIMENSION_CGROUP, &match->cgroups);
+	if (!r)
+		r = send_texts(sender, owner, ENGINE_DIMENSION_CGROUP, &match->cgroups);
+	return r ? r : send_texts(sender, owner, ENGINE_DIMENSION_INTERFACE, &match->interfaces);
 }
 
 static int send_answers(struct sender *sender, const struct plan_rule *rule, __u32 index)

@@ -15,6 +15,7 @@
 enum {
 	NAME_BYTES_MAX = 253,
 	PATH_BYTES_MAX = 255,
+	INTERFACE_MAX = 63,
 	SERIES_SPAN_MAX = 1 << 20, /* buckets in one request: a day and a bit */
 };
 
@@ -170,12 +171,23 @@ static int check_cgroup(const struct engine_match *match, struct failure *failur
 	return 0;
 }
 
+static int check_interface(const struct engine_match *match, struct failure *failure)
+{
+	int r = check_text("the interface", match->text, sizeof(match->text), 1, INTERFACE_MAX,
+			   failure);
+
+	return r ? r
+	       : plan_interface_is_valid(match->text)
+		       ? 0
+		       : fail(failure, -EINVAL, "'%s' is no name of an interface", match->text);
+}
+
 typedef int (*match_check_fn)(const struct engine_match *match, struct failure *failure);
 
 static const match_check_fn match_checks[] = {
 	[ENGINE_DIMENSION_PORT] = check_port,	    [ENGINE_DIMENSION_PREFIX] = check_prefix,
 	[ENGINE_DIMENSION_NAME] = check_name_match, [ENGINE_DIMENSION_PATH] = check_path,
-	[ENGINE_DIMENSION_CGROUP] = check_cgroup,
+	[ENGINE_DIMENSION_CGROUP] = check_cgroup,   [ENGINE_DIMENSION_INTERFACE] = check_interface,
 };
 _Static_assert(ARRAY_SIZE(match_checks) == ENGINE_DIMENSION_COUNT, "a dimension lacks its check");
 

@@ -34,6 +34,7 @@ static int narrow_to_names(struct plan_match *match)
 	narrow.ports[0] = (struct port_range){DNS_PORT, DNS_PORT};
 	narrow.names = TAKE(match->names, (struct strings){0});
 	narrow.cgroups = TAKE(match->cgroups, (struct strings){0});
+	narrow.interfaces = TAKE(match->interfaces, (struct strings){0});
 	plan_match_free(match);
 	*match = narrow;
 	return 0;

@@ -274,6 +274,24 @@ static int load_cgroups(const struct yaml_node *node, struct strings *cgroups,
 	return r;
 }
 
+static int load_interfaces(const struct yaml_node *node, struct strings *interfaces,
+			   struct diagnostics *diagnostics)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < node_count(node) && r == 0; i++) {
+		const struct yaml_node *item = node_item(node, i);
+
+		if (plan_interface_is_valid(item->text)) {
+			r = strings_add(interfaces, item->text);
+			continue;
+		}
+		diagnose(diagnostics, item->at, "'%s' is no name of an interface", item->text);
+		suggest(diagnostics, "a name like 'docker0', or a glob like 'veth*'");
+	}
+	return r;
+}
+
 static void load_protocol(const struct yaml_node *node, const struct yaml_node *http,
 			  struct plan_match *match, struct diagnostics *diagnostics)
 {
@@ -314,5 +332,7 @@ int load_match(const struct yaml_node *const nodes[MATCH_COUNT], struct plan_mat
 				    diagnostics);
 	if (r == 0)
 		r = load_cgroups(nodes[MATCH_CGROUP], &match->cgroups, diagnostics);
+	if (r == 0)
+		r = load_interfaces(nodes[MATCH_INTERFACE], &match->interfaces, diagnostics);
 	return r;
 }

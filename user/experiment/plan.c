@@ -144,6 +144,7 @@ void plan_match_free(struct plan_match *match)
 	strings_free(&match->names);
 	strings_free(&match->paths);
 	strings_free(&match->cgroups);
+	strings_free(&match->interfaces);
 	*match = (struct plan_match){0};
 }
 

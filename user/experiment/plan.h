@@ -36,6 +36,7 @@ struct plan_match {
 	uint16_t methods;	/* bit per enum fault_method; 0: any */
 	bool http;		/* an HTTP request is needed: paths, methods, or http host given */
 	struct strings cgroups; /* paths below the cgroup2 mount, begin with '/'; ancestors match */
+	struct strings interfaces; /* names or globs: forwarded traffic that enters there, alone */
 };
 
 struct plan_rule {
@@ -125,6 +126,8 @@ int plan_validate(const struct plan *plan, struct failure *failure);
 bool plan_name_is_valid(const char *name);
 /* An absolute path below the cgroup2 mount with no empty, "." or ".." part; not "/" itself. */
 bool plan_cgroup_is_valid(const char *path);
+/* 1 to 63 bytes, letters, digits, "._-" and what a glob has: "*?[]". */
+bool plan_interface_is_valid(const char *text);
 /*
  * One header line of `length` bytes, "Name: value" without its CR LF. -EINVAL with the problem in
  * `failure` when it is malformed or a header that the answer writes itself.

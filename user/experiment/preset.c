@@ -48,8 +48,9 @@ static int load_endpoints(const struct yaml_node *node, struct preset *preset,
 		r = schema_read(&schema_match, item, item->at, NULL, nodes, diagnostics);
 		if (r < 0)
 			return r;
-		if (nodes[MATCH_PRESET] || nodes[MATCH_CGROUP]) {
-			diagnose(diagnostics, item->at, "an endpoint has no 'preset' or 'cgroup'");
+		if (nodes[MATCH_PRESET] || nodes[MATCH_CGROUP] || nodes[MATCH_INTERFACE]) {
+			diagnose(diagnostics, item->at,
+				 "an endpoint has no 'preset', 'cgroup' or 'interface'");
 			continue;
 		}
 		r = load_match(nodes, &match, &preset->notes, diagnostics);

@@ -285,6 +285,13 @@ static const struct schema_key match_keys[] = {
 			  .example = "/system.slice/runner.service",
 			  .help = "Only traffic of these cgroups, paths below the cgroup2 mount.",
 			  NO_FIELD},
+	[MATCH_INTERFACE] = {"interface", SCHEMA_LINES, .type_text = "name, glob, or list",
+			     .fallback_text = "the host's own traffic", .high = 63,
+			     .example = "\"docker*\"",
+			     .help = "Instead of the host's own traffic, what it forwards and "
+				     "receives on these interfaces; with `refuse`, `reset`, "
+				     "`drop`, `loss` and `dns`.",
+			     NO_FIELD},
 };
 
 static const struct schema_key match_http_keys[] = {

@@ -12,6 +12,7 @@
 #define TITLE_MAX	 127
 #define CGROUP_MAX	 1023
 #define UNIT_MAX	 255
+#define INTERFACE_MAX	 63
 #define LEASE_LOWEST	 (500 * NS_PER_MS)
 #define LEASE_HIGHEST	 (60 * NS_PER_S)
 #define DURATION_HIGHEST (24 * 3600 * NS_PER_S)
@@ -125,6 +126,28 @@ bool plan_cgroup_is_valid(const char *path)
 	return true;
 }
 
+bool plan_interface_is_valid(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length >= 1 && length <= INTERFACE_MAX &&
+	       strspn(text,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*?[]") ==
+		       length;
+}
+
+static int check_interfaces(const struct strings *interfaces, struct failure *failure)
+{
+	int r = check_strings(interfaces, "interfaces", INTERFACE_MAX, failure);
+
+	for (size_t i = 0; r == 0 && i < interfaces->count; i++) {
+		if (!plan_interface_is_valid(interfaces->items[i]))
+			r = fail(failure, -EINVAL, "'%s' is no name of an interface",
+				 interfaces->items[i]);
+	}
+	return r;
+}
+
 static int check_cgroups(const struct strings *cgroups, struct failure *failure)
 {
 	int r = check_strings(cgroups, "cgroups", CGROUP_MAX, failure);
@@ -150,7 +173,8 @@ bool plan_match_is_bounded(const struct plan_match *match)
 		prefixes = prefixes && match->prefixes[i].length > 0;
 	for (size_t i = 0; i < match->paths.count; i++)
 		paths = paths && strcmp(match->paths.items[i], "/") != 0;
-	return ports || prefixes || paths || match->names.count > 0 || match->cgroups.count > 0;
+	return ports || prefixes || paths || match->names.count > 0 || match->cgroups.count > 0 ||
+	       match->interfaces.count > 0;
 }
 
 static int check_match(const struct plan_match *match, struct failure *failure)
@@ -168,6 +192,8 @@ static int check_match(const struct plan_match *match, struct failure *failure)
 		r = check_paths(&match->paths, failure);
 	if (r == 0)
 		r = check_cgroups(&match->cgroups, failure);
+	if (r == 0)
+		r = check_interfaces(&match->interfaces, failure);
 	if (r < 0)
 		return r;
 	if (!match->tcp && !match->udp)

@@ -337,10 +337,38 @@ int plan_effect_check(const struct plan_rule *rule, struct failure *failure)
 	return r < 0 ? r : check_shape(rule, failure);
 }
 
+/* Forwarded traffic belongs to no socket of the host: what needs one cannot act on it. */
+static int check_forwarded(const struct plan_rule *rule, struct failure *failure)
+{
+	const unsigned int able = 1U << FAULT_EFFECT_REFUSE | 1U << FAULT_EFFECT_DROP |
+				  1U << FAULT_EFFECT_LOSS | 1U << FAULT_EFFECT_RESET |
+				  1U << FAULT_EFFECT_DNS;
+
+	if (!(able >> rule->effect & 1))
+		return fail(
+			failure, -EINVAL,
+			"effect %s does not act on forwarded traffic; refuse, drop, loss, reset "
+			"and dns do",
+			plan_effect_name(rule->effect));
+	if (rule->effect == FAULT_EFFECT_REFUSE && rule->match.udp)
+		return fail(failure, -EINVAL, "effect refuse acts on forwarded tcp only");
+	if (rule->match.cgroups.count > 0)
+		return fail(failure, -EINVAL, "forwarded traffic has no cgroup");
+	if (rule->match.names.count > 0 && rule->effect != FAULT_EFFECT_DNS)
+		return fail(failure, -EINVAL,
+			    "forwarded traffic is matched by address or port; only dns sees names");
+	if (rule->existing_reset)
+		return fail(failure, -EINVAL, "forwarded connections cannot be destroyed");
+	return 0;
+}
+
 int validate_effect(const struct plan_rule *rule, struct failure *failure)
 {
 	int r = plan_effect_check(rule, failure);
 
+	if (r < 0)
+		return r;
+	r = rule->match.interfaces.count > 0 ? check_forwarded(rule, failure) : 0;
 	if (r < 0)
 		return r;
 	if (rule->effect == FAULT_EFFECT_DNS && rule->match.names.count == 0)

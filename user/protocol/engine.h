@@ -38,7 +38,9 @@ enum engine_dimension {
 	ENGINE_DIMENSION_PATH = 4,   /* text */
 	ENGINE_DIMENSION_CGROUP =
 		5, /* text: path below the cgroup2 mount; rule ENGINE_SCOPE: attach */
-	ENGINE_DIMENSION_COUNT = 6,
+	ENGINE_DIMENSION_INTERFACE =
+		6, /* text: a name or glob; the rule is for forwarded traffic */
+	ENGINE_DIMENSION_COUNT = 7,
 };
 
 /* Values of engine_match.rule that are no rule: bit 0x40000000 | index is a protection. */

@@ -117,6 +117,7 @@ static const struct json_field match_fields[] = {
 	{"methods", read_match_methods, 0, false},
 	{"http", json_read_bool, offsetof(struct plan_match, http), false},
 	{"cgroups", read_strings, offsetof(struct plan_match, cgroups), false},
+	{"interfaces", read_strings, offsetof(struct plan_match, interfaces), false},
 };
 
 static int read_match(const json_t *value, void *target, struct failure *failure)

@@ -79,6 +79,8 @@ static json_t *write_match(const struct plan_match *match, int *r)
 	set(object, "methods", methods, r);
 	set(object, "http", json_boolean(match->http), r);
 	set(object, "cgroups", write_strings(&match->cgroups, r), r);
+	if (match->interfaces.count)
+		set(object, "interfaces", write_strings(&match->interfaces, r), r);
 	return object;
 }
 
