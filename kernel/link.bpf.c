@@ -18,6 +18,7 @@ const volatile __u32 config_rcv_wnd = 0;
 struct link_state {
 	__u64 rules; /* as the connection's own first packet was classified */
 	__u64 hit;   /* rules that were counted as a hit on it */
+	__u64 taken; /* rules that have taken it out of their budget */
 	__u64 cookie;
 	struct throttle throttle;
 	__u32 base; /* sequence number of the server's first byte */
@@ -107,14 +108,39 @@ link_know(struct __sk_buff *buffer, struct bpf_sock *socket, struct link_packet 
 	return state;
 }
 
-/* The first rule of `mask` that acts on the segment: its action, and `ret_rule`. */
-FAULT_SCAN int link_choose(__u64 mask, __u64 late, const struct link_facts *facts, __u64 cookie,
-			   __u64 now)
+/* Whose segment is asked about. */
+struct link_question {
+	struct flow flow;
+	__u64 cookie;
+	__u64 now;
+	__u64 taken; /* as in link_state */
+};
+
+/* Whether rule `index`, which has something to do, may: live, in its share and its budget. A
+ * connection is taken out of the budget once. */
+FAULT_SCAN int link_may(struct link_question *question, __u32 index)
+{
+	__u64 bit = 1ULL << (index & 63);
+
+	if (!question ||
+	    rule_verdict(index, question->cookie, 0, question->now) != FAULT_REASON_HIT)
+		return 0;
+	if (question->taken & bit)
+		return 1;
+	if (rule_claim(index, question->cookie, &question->flow, question->now) != FAULT_REASON_HIT)
+		return 0;
+	question->taken |= bit;
+	return 1;
+}
+
+/* The first rule of `mask` that acts on the segment: rule << 8 | enum link_action; 0: none. */
+FAULT_SCAN int link_choose(__u64 mask, __u64 late, const struct link_facts *facts,
+			   struct link_question *question)
 {
 	struct link_facts own;
 	int i, action;
 
-	if (!facts)
+	if (!facts || !question)
 		return 0;
 	own = *facts;
 	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
@@ -125,10 +151,26 @@ FAULT_SCAN int link_choose(__u64 mask, __u64 late, const struct link_facts *fact
 			continue;
 		own.late = late >> (index & 63) & 1;
 		action = link_action(rule, &own);
-		if (action != LINK_PASS && rule_verdict(index, cookie, 0, now) == FAULT_REASON_HIT)
+		if (action != LINK_PASS && link_may(question, index))
 			return (int)(index << 8 | action);
 	}
 	return 0;
+}
+
+/* Asks link_choose for a connection, and remembers what was taken. */
+static __always_inline int link_ask(struct link_state *state, const struct link_packet *packet,
+				    __u64 mask, __u64 late, const struct link_facts *facts)
+{
+	struct link_question question = {
+		.flow = packet->flow,
+		.cookie = state->cookie,
+		.now = packet->now,
+		.taken = state->taken,
+	};
+	int chosen = link_choose(mask, late, facts, &question);
+
+	state->taken = question.taken;
+	return chosen;
 }
 
 /* Counts a hit of `rule` once for each connection. */
@@ -136,6 +178,7 @@ static __always_inline void link_count(struct link_state *state, const struct li
 				       __u32 rule)
 {
 	__u64 bit = 1ULL << (rule & 63);
+
 	if (state->hit & bit)
 		return;
 	state->hit |= bit;
@@ -305,7 +348,7 @@ static __always_inline int link_tcp_egress(struct __sk_buff *buffer, struct link
 		state->base = tcp->rcv_nxt - (__u32)tcp->bytes_received;
 		state->has_base = 1;
 	}
-	chosen = link_choose(mask, late, &facts, state->cookie, packet->now);
+	chosen = link_ask(state, packet, mask, late, &facts);
 	if (segment->payload)
 		state->requested = 1;
 	if (!chosen)
@@ -343,7 +386,7 @@ static __always_inline int link_tcp_arrived(struct __sk_buff *buffer, struct lin
 				       segment->sequence + segment->payload - state->base);
 	packet->flow.port = state->port;
 	__builtin_memcpy(packet->flow.address, state->address, 16);
-	chosen = link_choose(mask, late, &facts, state->cookie, packet->now);
+	chosen = link_ask(state, packet, mask, late, &facts);
 	if (!chosen)
 		return LINK_NEXT;
 	rule = (__u32)chosen >> 8;

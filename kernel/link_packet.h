@@ -7,6 +7,7 @@
 #include "kernel/dns.h"
 #include "kernel/link.h"
 #include "kernel/segment.h"
+#include "kernel/verdict.h"
 
 #define PORT_DNS     53
 #define DNS_HEADER   12
@@ -143,6 +144,8 @@ FAULT_SCAN int link_decide_query(__u64 mask, const struct flow *flow, __u64 cook
 		count_arrival(index, MATCH_REQUEST, now);
 		if (reason == FAULT_REASON_HIT && answer >= 0)
 			reason = FAULT_REASON_OUTRANKED;
+		if (reason == FAULT_REASON_HIT)
+			reason = rule_claim(index, cookie, flow, now);
 		if (reason != FAULT_REASON_HIT) {
 			count_pass(index, flow, reason, now);
 			continue;

@@ -7,8 +7,8 @@
 
 /*
  * Where a unit stands among the others: at the start of the attempt that decided it. A unit that
- * succeeded at the fifth try, or that a busy machine began late, says nothing good about the moments
- * before. One that was given up before it began stands where it was due.
+ * succeeded at the fifth try, or that a busy machine began late, says nothing good about the
+ * moments before. One that was given up before it began stands where it was due.
  */
 static uint64_t place(const struct unit *unit)
 {
