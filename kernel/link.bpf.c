@@ -27,7 +27,7 @@ struct link_state {
 	__u32 requested; /* its first data has passed */
 	__u32 port;
 	__u8 address[16];
-	__u32 padding;
+	__u32 scale; /* 1 + that of the client's window; 0: not known */
 };
 
 struct {
@@ -257,14 +257,23 @@ static __always_inline void link_set_window(struct __sk_buff *buffer, const stru
 	bpf_skb_store_bytes(buffer, at + TCP_WINDOW_AT, &to, sizeof(to), 0);
 }
 
-/* How many bits the window field of the client's segment is to be shifted by; -1: unknown. */
-static __always_inline int link_scale(const struct segment *segment, struct bpf_sock *socket)
+/*
+ * How many bits the window field of the client's segment is to be shifted by; -1: unknown. Kept
+ * from the first segment: where interfaces lie on one another a segment passes here more than once,
+ * and the second time its window is no longer the client's own.
+ */
+static __always_inline int link_scale(const struct segment *segment, struct bpf_sock *socket,
+				      struct link_state *state)
 {
-	__u8 *tcp = (__u8 *)bpf_skc_to_tcp_sock(socket);
+	__u8 *tcp;
 
-	if (!config_rcv_wnd || !tcp || !(segment->flags & TCP_ACK))
+	if (state->scale)
+		return (int)state->scale - 1;
+	tcp = (__u8 *)bpf_skc_to_tcp_sock(socket);
+	if (!config_rcv_wnd || !tcp || !segment->window || !(segment->flags & TCP_ACK))
 		return -1;
-	return (int)throttle_scale(*(__u32 *)(tcp + config_rcv_wnd), segment->window);
+	state->scale = 1 + throttle_scale(*(__u32 *)(tcp + config_rcv_wnd), segment->window);
+	return (int)state->scale - 1;
 }
 
 static __always_inline __u64 rule_rate(__u32 index)
@@ -297,7 +306,7 @@ static __always_inline int link_act_egress(struct __sk_buff *buffer, struct link
 		return link_refuse(buffer, packet);
 	if (action == LINK_RESET)
 		return link_reset_egress(buffer, packet);
-	scale = link_scale(segment, socket);
+	scale = link_scale(segment, socket, state);
 	if (scale < 0)
 		return LINK_NEXT;
 	if (action == LINK_LIMIT)

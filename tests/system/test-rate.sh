@@ -100,5 +100,33 @@ lift
 wait "$spawned" || fail "the download: curl's $?"
 cmp "$got" "$TESTBED_WWW/small.bin" || fail "the download has other bytes"
 disarm
+
+# Over an interface that lies on another, every segment is seen twice.
+client ip link add bridge0 type bridge
+client ip link add port0 type veth peer name port1 netns "$TESTBED_SERVICES_NETNS"
+client ip -batch - <<-END
+	link set port0 master bridge0
+	link set port0 up
+	address add 10.80.0.1/24 dev bridge0
+	link set bridge0 up
+END
+services ip -batch - <<-END
+	address add 10.80.0.2/24 dev port1
+	link set port1 up
+END
+services taskset -c 0 python3 -m http.server --bind 10.80.0.2 --directory "$TESTBED_WWW" 8086 \
+	>"$TESTBED_DIR/web.log" 2>&1 &
+answers() {
+	client curl -s --max-time 2 -o /dev/null -I http://10.80.0.2:8086/small.bin
+}
+await 5 answers
+arm "$(plan "$(rule 1000000 '"ports": ["8086"]')" "$scope")"
+inject f 60
+seconds=$(client taskset -c 0 curl -s -o "$got" -w '%{time_total}' http://10.80.0.2:8086/small.bin)
+assert_between "$(jq -n "$seconds * 1000 | floor")" 3680 4320 "ms for 4 MB at 1 MB/s"
+cmp "$got" "$TESTBED_WWW/small.bin" || fail "the download has other bytes"
+assert_eq "$(counter f hits)" 1 "hits"
+disarm
+echo "over a bridge: 4 MB in $seconds s"
 stop_daemon
 bpf_left

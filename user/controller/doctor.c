@@ -144,7 +144,7 @@ static const struct {
 	{"kernel 5.18", check_kernel,
 	 "refuse and unreachable by an exact errno (older kernels rewrite the connection)",
 	 "a newer kernel", false},
-	{"tcx (kernel 6.6)", check_tcx, "reset, cut, rate, dns and faults of forwarded traffic",
+	{"kernel 6.6", check_tcx, "reset, cut, rate, dns and faults of forwarded traffic (tcx)",
 	 "a newer kernel", false},
 	{"kernel BTF", check_btf, "rate: a plan with it is refused", "CONFIG_DEBUG_INFO_BTF",
 	 false},

@@ -332,6 +332,29 @@ static void test_layers(void **state)
 	finish(draft, &classified);
 }
 
+/* A rule for forwarded traffic is in no mask of what the host's own sockets are asked for. */
+static void test_forwarded(void **state)
+{
+	struct draft *draft = draft_of(3, 0);
+	struct classified classified;
+
+	(void)state;
+	draft->rules[0].rule.effect = FAULT_EFFECT_DROP;
+	draft->rules[1].rule.effect = FAULT_EFFECT_RESET;
+	draft->rules[1].rule.reset_at = FAULT_RESET_LIVE;
+	draft->rules[2].rule.effect = FAULT_EFFECT_REFUSE;
+	add_text(draft, 0, ENGINE_DIMENSION_INTERFACE, "docker*");
+	add_text(draft, 1, ENGINE_DIMENSION_INTERFACE, "veth0");
+	assert_int_equal(classify(draft, &classified), 0);
+	assert_int_equal(classified.control.any_cgroup, 4);
+	assert_int_equal(classified.control.packet_rules, 0);
+	assert_int_equal(classified.control.link_rules, 0);
+	assert_int_equal(classified.control.connect_rules, 4);
+	assert_int_equal(classified.control.all_rules, 7);
+	assert_int_equal(classified.control.flags, FAULT_CONTROL_FORWARD);
+	finish(draft, &classified);
+}
+
 /* An overload is carried out where it rejects. */
 static void test_layer_of_overload(void **state)
 {
@@ -415,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_learned),
 		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_layer_of_overload),
+		cmocka_unit_test(test_forwarded),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_all_bits),
 	};
