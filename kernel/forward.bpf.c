@@ -105,7 +105,9 @@ FAULT_SCAN int forward_choose(__u64 mask, const struct link_facts *facts, const 
 		if (facts->syn || flow->protocol == FAULT_PROTOCOL_UDP)
 			count_arrival(index, MATCH_CONNECT, now);
 		action = reason == FAULT_REASON_HIT ? forward_action(rule, facts) : FORWARD_PASS;
-		if (action != FORWARD_PASS) {
+		if (action != FORWARD_PASS)
+			reason = rule_claim(index, cookie, flow, now);
+		if (action != FORWARD_PASS && reason == FAULT_REASON_HIT) {
 			count_hit(index, flow, now);
 			if (action == FORWARD_LOSE)
 				COUNT(counted->packets, 1);
