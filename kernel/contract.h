@@ -281,6 +281,15 @@ struct fault_learned {
 	__u64 expires; /* ns: end of TTL and grace */
 };
 
+/* Map `adoptees`, key: socket cookie. A connection that is to be looked at from now on. */
+struct fault_adoptee {
+	__u64 candidates; /* rules that may look at its stream */
+	__u64 by_address; /* name rules among them that own the address alone */
+	__u8 address[16]; /* destination */
+	__u32 port;
+	__u32 adopted; /* written by the kernel: 1 when it was taken */
+};
+
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
@@ -313,6 +322,7 @@ FAULT_ASSERT_SIZE(struct fault_prefix6, 20);
 FAULT_ASSERT_SIZE(struct fault_name_key, 4 + FAULT_NAME_MAX);
 FAULT_ASSERT_SIZE(struct fault_path_key, 4 + FAULT_PATH_MAX);
 FAULT_ASSERT_SIZE(struct fault_learned, 24);
+FAULT_ASSERT_SIZE(struct fault_adoptee, 40);
 FAULT_ASSERT_SIZE(struct fault_event, 48);
 
 #endif

@@ -20,6 +20,7 @@ enum socket_mode {
 	SOCKET_HUNG = 5,    /* a request was swallowed; so is what follows, until the rule ends */
 	SOCKET_NAMED = 6,   /* TLS whose name was matched: hang may still apply */
 	SOCKET_OPAQUE = 7,  /* not looked at any more */
+	SOCKET_ADOPTED = 8, /* was open before: the next message may be anything */
 };
 
 /* Where the server's side of a watched HTTP connection stands. */
@@ -193,6 +194,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } stream SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct fault_adoptee);
+} adoptees SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

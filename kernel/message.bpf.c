@@ -69,6 +69,12 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 	return SK_PASS;
 }
 
+/* Whether a message may as well be part of a body as begin a request. */
+static __always_inline int message_is_midway(const struct socket_state *state)
+{
+	return state->mode == SOCKET_HTTP || state->mode == SOCKET_ADOPTED;
+}
+
 /*
  * What begins like a request but is none, or not yet. A head that is not whole is held back until
  * more of it comes: a server would not answer it either.
@@ -76,7 +82,7 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 static __always_inline int message_not_request(struct sk_msg_md *message,
 					       struct socket_state *state, int result)
 {
-	if (state->mode == SOCKET_HTTP &&
+	if (message_is_midway(state) &&
 	    (result == HTTP_NOT || state->response.state != RESPONSE_IDLE))
 		return SK_PASS; /* part of a body */
 	if (result == HTTP_INCOMPLETE) {
@@ -230,6 +236,25 @@ static __always_inline int message_later(struct sk_msg_md *message, struct socke
 }
 
 /*
+ * Bytes on an adopted connection that begin no request: inside TLS, or of a protocol that is not
+ * known. Only a hang that the address decides can act on them.
+ */
+static __always_inline int message_adopted(struct sk_msg_md *message, struct socket_state *state,
+					   const struct fault_control *fault_control)
+{
+	struct message_decision decision;
+	__u64 mask = match_stream(fault_control, state->candidates, state->by_address, 0, 0, 0, 0);
+
+	message_begin(&decision, message, state, KIND_LATER);
+	message_decide(&decision, mask);
+	if (!decision.winner)
+		return SK_PASS;
+	state->mode = SOCKET_HUNG;
+	state->hung_rule = decision.winner - 1;
+	return message_swallow(message);
+}
+
+/*
  * More on a connection whose request was swallowed. Once the rule has ended, the server could only
  * answer out of step: the send fails, and the client knows that the connection is of no use.
  */
@@ -255,14 +280,15 @@ static __always_inline int message_look(struct sk_msg_md *message, struct socket
 	struct scratch *memory = scratch_get(SCRATCH_MESSAGE);
 	__u8 first;
 
-	if (state->mode == SOCKET_HTTP && !message_may_be_request(message))
-		return SK_PASS;
+	if (message_is_midway(state) && !message_may_be_request(message))
+		return state->mode == SOCKET_HTTP ? SK_PASS
+						  : message_adopted(message, state, fault_control);
 	if (!memory || message_load(message, &memory->text)) {
 		count_reasons(state->candidates, FAULT_REASON_KERNEL_ERROR);
 		return message_pass_for_good(message, state);
 	}
 	first = text_at(&memory->text, 0);
-	if (state->mode == SOCKET_HTTP || (first >= 'A' && first <= 'Z'))
+	if (message_is_midway(state) || (first >= 'A' && first <= 'Z'))
 		return message_http(message, state, fault_control, memory);
 	return message_opening(message, state, fault_control, memory);
 }

@@ -77,8 +77,10 @@ static void print_effect(const struct plan_rule *rule, FILE *out)
 		fprintf(out, ", %.4g%% of them", rule->share / 10000.0);
 	fprintf(out, "; %s layer: the client sees %s", layers[rule->effect].layer,
 		layers[rule->effect].seen);
-	if (rule->existing_reset)
+	if (rule->existing == PLAN_EXISTING_RESET)
 		fprintf(out, "; open connections are reset at the inject");
+	if (rule->existing == PLAN_EXISTING_ADOPT)
+		fprintf(out, "; open connections are adopted at the inject");
 }
 
 static void print_fault(const struct fault *fault, FILE *out)

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "user/base/cleanup.h"
+#include "user/experiment/plan.h"
 
 enum {
 	LINKS_MAX = 1024,
@@ -37,12 +38,14 @@ enum need {
 	NEED_MESSAGE = 1U << 2,
 	NEED_INGRESS = 1U << 3,
 	NEED_EGRESS = 1U << 4,
+	NEED_ADOPT = 1U << 5,
 };
 
 enum place {
 	PLACE_CGROUPS, /* attached to each cgroup of the scope */
 	PLACE_SOCKETS, /* attached to the map `sockets` */
 	PLACE_STREAM,  /* in the map `stream` */
+	PLACE_NOWHERE, /* run when it is asked to */
 };
 
 /* In the order in which they are put in place: what runs comes after what it needs. */
@@ -60,6 +63,7 @@ static const struct {
 	{"fault_sockops", NEED_MESSAGE, PLACE_CGROUPS},
 	{"fault_ingress", NEED_INGRESS, PLACE_CGROUPS},
 	{"fault_egress", NEED_EGRESS, PLACE_CGROUPS},
+	{"fault_adopt", NEED_ADOPT, PLACE_NOWHERE},
 };
 
 static void (*log_sink)(const char *text);
@@ -96,9 +100,12 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_INGRESS;
 	if (control->flags & FAULT_CONTROL_PACKET)
 		needs |= NEED_EGRESS;
-	for (__u32 i = 0; i < draft->rules_count; i++)
+	for (__u32 i = 0; i < draft->rules_count; i++) {
 		if (draft->rules[i].tcp_udp & 2)
 			needs |= NEED_UDP;
+		if (draft->rules[i].existing == PLAN_EXISTING_ADOPT)
+			needs |= NEED_ADOPT;
+	}
 	return needs;
 }
 
@@ -168,19 +175,48 @@ static int load(struct programs *programs, struct failure *failure)
 	return fail(failure, r, "loading the kernel programs: %s", cause(r));
 }
 
-/* Byte offset of a field of the kernel's struct tcp_sock; 0 when its BTF does not tell. */
-static __u32 tcp_sock_offset(const struct btf *btf, const char *field)
+/* Bit offset of a member of `type`, also inside its unnamed members; -1 when there is none. */
+static __s64 member_offset(const struct btf *btf, const struct btf_type *type, const char *name,
+			   const struct btf_type **ret_type)
 {
-	__s32 id = btf__find_by_name_kind(btf, "tcp_sock", BTF_KIND_STRUCT);
-	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+	for (__u32 i = 0; i < btf_vlen(type); i++) {
+		const struct btf_member *member = &btf_members(type)[i];
+		__s32 id = btf__resolve_type(btf, member->type);
+		const struct btf_type *inner = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+		const char *own = btf__name_by_offset(btf, member->name_off);
+		__s64 below, offset = btf_member_bit_offset(type, i);
 
-	for (__u32 i = 0; type && i < btf_vlen(type); i++) {
-		const char *name = btf__name_by_offset(btf, btf_members(type)[i].name_off);
-
-		if (name && !strcmp(name, field))
-			return btf_member_bit_offset(type, i) / 8;
+		if (own && !strcmp(own, name)) {
+			*ret_type = inner;
+			return offset;
+		}
+		if ((own && *own) || !inner || !btf_is_composite(inner))
+			continue;
+		below = member_offset(btf, inner, name, ret_type);
+		if (below >= 0)
+			return offset + below;
 	}
-	return 0;
+	return -1;
+}
+
+/* Byte offset of `path` ("a.b.c") in the kernel's struct `name`; 0 when its BTF does not tell. */
+static __u32 field_offset(const struct btf *btf, const char *name, const char *path)
+{
+	__s32 id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+	_cleanup_free_ char *copy = strdup(path);
+	char *rest = copy, *part;
+	__u64 bits = 0;
+
+	while (rest && (part = strsep(&rest, "."))) {
+		__s64 offset =
+			type && btf_is_composite(type) ? member_offset(btf, type, part, &type) : -1;
+
+		if (offset < 0)
+			return 0;
+		bits += (__u64)offset;
+	}
+	return (__u32)(bits / 8);
 }
 
 /* What the programs cannot know at build time. */
@@ -193,8 +229,13 @@ static void configure(struct faultd_bpf *skeleton)
 					NULL) == 1;
 	if (libbpf_get_error(btf))
 		return;
-	skeleton->rodata->config_rcv_nxt = tcp_sock_offset(btf, "rcv_nxt");
-	skeleton->rodata->config_copied_seq = tcp_sock_offset(btf, "copied_seq");
+	skeleton->rodata->config_rcv_nxt = field_offset(btf, "tcp_sock", "rcv_nxt");
+	skeleton->rodata->config_copied_seq = field_offset(btf, "tcp_sock", "copied_seq");
+	skeleton->rodata->config_adopt_rcv_nxt = skeleton->rodata->config_rcv_nxt;
+	skeleton->rodata->config_adopt_copied_seq = skeleton->rodata->config_copied_seq;
+	skeleton->rodata->config_adopt_last_sent = field_offset(btf, "tcp_sock", "lsndtime");
+	skeleton->rodata->config_adopt_last_received =
+		field_offset(btf, "tcp_sock", "inet_conn.icsk_ack.lrcvtime");
 	btf__free(btf);
 }
 
@@ -388,6 +429,8 @@ static int attach(struct programs *programs, const int *cgroup_fds, size_t count
 		case PLACE_STREAM:
 			r = put(programs->skeleton->maps.stream, &first, &fd, failure);
 			break;
+		case PLACE_NOWHERE:
+			break;
 		}
 	}
 	return r;
@@ -566,6 +609,53 @@ int programs_learned(struct programs *programs, const __u8 address[16],
 		return -errno;
 	*ret_learned = value;
 	return 0;
+}
+
+/* Lets the iterator visit every TCP socket of this network namespace. */
+static int run_iterator(const struct programs *programs, struct failure *failure)
+{
+	struct bpf_program *program = find_program(programs, "fault_adopt");
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	_cleanup_close_ int fd = -1;
+	char nothing[64];
+	ssize_t count;
+
+	if (!link)
+		return fail(failure, -errno, "attaching the socket iterator: %s", cause(-errno));
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return fail(failure, -errno, "starting the socket iterator: %s", strerror(errno));
+	do
+		count = read(fd, nothing, sizeof(nothing));
+	while (count > 0 || (count < 0 && errno == EAGAIN));
+	if (count < 0)
+		return fail(failure, -errno, "reading the socket iterator: %s", strerror(errno));
+	return 0;
+}
+
+int programs_adopt(struct programs *programs, const __u64 *cookies,
+		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
+		   struct failure *failure)
+{
+	const struct bpf_map *map = programs->skeleton->maps.adoptees;
+	struct fault_adoptee seen;
+	__u64 adopted = 0;
+	int r = 0;
+
+	if (!bpf_program__autoload(find_program(programs, "fault_adopt")))
+		return fail(failure, -EOPNOTSUPP, "the plan adopts nothing");
+	for (size_t i = 0; !r && i < count; i++)
+		r = put(map, &cookies[i], &adoptees[i], failure);
+	if (!r && count)
+		r = run_iterator(programs, failure);
+	for (size_t i = 0; i < count; i++) {
+		if (!bpf_map_lookup_elem(bpf_map__fd(map), &cookies[i], &seen))
+			adopted += seen.adopted;
+		bpf_map_delete_elem(bpf_map__fd(map), &cookies[i]);
+	}
+	*ret_adopted = adopted;
+	return r;
 }
 
 int programs_events_fd(const struct programs *programs)

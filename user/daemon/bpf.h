@@ -49,6 +49,15 @@ int programs_series_delete(struct programs *programs, const struct fault_series_
 int programs_learned(struct programs *programs, const __u8 address[16],
 		     struct fault_learned *ret_learned);
 
+/*
+ * Has the message layer look at `count` open connections of this network namespace from now on:
+ * `adoptees` belong to the socket cookies beside them. `ret_adopted` counts those that it took,
+ * also on failure. 0 or -errno with the cause.
+ */
+int programs_adopt(struct programs *programs, const __u64 *cookies,
+		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
+		   struct failure *failure);
+
 /* Becomes readable when the kernel has reported something. Borrowed. */
 int programs_events_fd(const struct programs *programs);
 /* Hands every pending record to `handle`. 0 or -errno. */

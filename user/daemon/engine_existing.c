@@ -7,10 +7,23 @@
 #include "user/daemon/engine_state.h"
 #include "user/daemon/existing.h"
 
+/* The most connections that one inject adopts: the size of the map `sockets`. */
+enum { ADOPTEES_MAX = 65536 };
+
+/* The connections to adopt, as they are found. */
+struct adoption {
+	__u64 *cookies;
+	struct fault_adoptee *adoptees;
+	size_t count;
+	bool short_of_memory;
+};
+
 struct judge {
 	struct engine *engine;
 	__u64 rules;
 	__u64 resets; /* those of them that reset what they find */
+	__u64 adopts; /* those of them that adopt what they find */
+	struct adoption *adoption;
 	__u64 now;
 	struct cgroup_ids scope;
 	struct cgroup_ids *cgroups; /* one per classified->cgroups */
@@ -44,11 +57,43 @@ static __u64 look_learned(const struct judge *judge, __u64 rules, const __u8 add
 	return rules & learned.mask;
 }
 
+static void adopt(struct adoption *adoption, const struct existing_connection *connection,
+		  __u64 candidates, __u64 by_address)
+{
+	struct fault_adoptee *adoptees;
+	__u64 *cookies;
+	size_t count = adoption->count;
+
+	if (count == ADOPTEES_MAX) {
+		adoption->short_of_memory = true;
+		return;
+	}
+	if (!(count & (count - 1))) {
+		size_t room = count ? 2 * count : 1;
+
+		cookies = reallocarray(adoption->cookies, room, sizeof(*cookies));
+		if (cookies)
+			adoption->cookies = cookies;
+		adoptees = reallocarray(adoption->adoptees, room, sizeof(*adoptees));
+		if (adoptees)
+			adoption->adoptees = adoptees;
+		adoption->short_of_memory |= !cookies || !adoptees;
+		if (adoption->short_of_memory)
+			return;
+	}
+	adoption->cookies[count] = connection->cookie;
+	adoption->adoptees[count] = (struct fault_adoptee){
+		.candidates = candidates, .by_address = by_address, .port = connection->port};
+	memcpy(adoption->adoptees[count].address, connection->address, sizeof(connection->address));
+	adoption->count++;
+}
+
 static enum existing_verdict judge_connection(void *context,
 					      const struct existing_connection *connection)
 {
 	const struct judge *judge = context;
 	const struct engine *engine = judge->engine;
+	__u64 candidates;
 	struct fault_masks masks = classify_destination(&engine->classified, connection->address,
 							FAULT_PROTOCOL_TCP, connection->port);
 	__u64 rules = masks.rules & judge->rules, named, sure;
@@ -58,12 +103,16 @@ static enum existing_verdict judge_connection(void *context,
 	if (!engine->scope_is_everything && !cgroup_ids_has(&judge->scope, connection->cgroup))
 		return EXISTING_IGNORE;
 	rules &= look_cgroup(judge, connection->cgroup);
+	candidates = rules & judge->adopts;
 	named = rules & engine->classified.control.name_rules;
 	rules &= ~named;
 	named = look_learned(judge, named, connection->address, &sure);
 	if ((rules | sure) & judge->resets)
 		return EXISTING_RESET;
-	return rules | named ? EXISTING_SPARE : EXISTING_IGNORE;
+	/* A name rule looks at every request: which name it is for is not known before. */
+	if (candidates)
+		adopt(judge->adoption, connection, candidates, sure);
+	return rules | named | candidates ? EXISTING_SPARE : EXISTING_IGNORE;
 }
 
 static int collect(struct judge *judge, struct failure *failure)
@@ -84,25 +133,50 @@ static int collect(struct judge *judge, struct failure *failure)
 	return r;
 }
 
-int engine_find_existing(struct engine *engine, __u64 rules, __u64 resets, __u64 now,
-			 __u64 *ret_found, __u64 *ret_reset, struct failure *failure)
+static int meet(struct judge *judge, struct engine_window *window, struct failure *failure)
+{
+	struct adoption *adoption = judge->adoption;
+	uint64_t found = 0, reset = 0;
+	__u64 adopted = 0;
+	int r = collect(judge, failure);
+
+	if (!r)
+		r = existing_reset(judge_connection, judge, &found, &reset, failure);
+	if (!r && adoption->short_of_memory)
+		r = fail(failure, -ENOMEM, "too many open connections to adopt");
+	if (!r && judge->adopts)
+		r = programs_adopt(judge->engine->programs, adoption->cookies, adoption->adoptees,
+				   adoption->count, &adopted, failure);
+	window->existing_found = found;
+	window->existing_reset = reset;
+	window->existing_adopted = adopted;
+	return r;
+}
+
+int engine_find_existing(struct engine *engine, struct engine_window *window, __u64 resets,
+			 __u64 adopts, __u64 now, struct failure *failure)
 {
 	size_t count = engine->classified.cgroups_count;
-	struct judge judge = {.engine = engine, .rules = rules, .resets = resets, .now = now};
-	uint64_t found = 0, reset = 0;
+	struct adoption adoption = {};
+	struct judge judge = {
+		.engine = engine,
+		.rules = window->rules,
+		.resets = resets,
+		.adopts = adopts,
+		.adoption = &adoption,
+		.now = now,
+	};
 	int r;
 
 	judge.cgroups = calloc(count + 1, sizeof(*judge.cgroups));
 	if (!judge.cgroups)
 		return fail(failure, -ENOMEM, "out of memory");
-	r = collect(&judge, failure);
-	if (!r)
-		r = existing_reset(judge_connection, &judge, &found, &reset, failure);
+	r = meet(&judge, window, failure);
 	for (size_t i = 0; i < count; i++)
 		cgroup_ids_free(&judge.cgroups[i]);
 	free(judge.cgroups);
 	cgroup_ids_free(&judge.scope);
-	*ret_found = found;
-	*ret_reset = reset;
+	free(adoption.cookies);
+	free(adoption.adoptees);
 	return r ? fail_in(failure, r, "looking for open connections") : 0;
 }

@@ -58,11 +58,12 @@ void engine_tick(struct engine *engine, __u64 now);
 __u64 engine_next(const struct engine *engine);
 
 /*
- * engine_existing.c: counts the connections of `rules` that are open already, and destroys those of
- * `resets` among them. The counts are true even when it failed half way.
+ * engine_existing.c: counts the connections of window->rules that are open already, destroys those
+ * of `resets` among them and has the message layer look at those of `adopts`. The window's counts
+ * are true even when it failed half way.
  */
-int engine_find_existing(struct engine *engine, __u64 rules, __u64 resets, __u64 now,
-			 __u64 *ret_found, __u64 *ret_reset, struct failure *failure);
+int engine_find_existing(struct engine *engine, struct engine_window *window, __u64 resets,
+			 __u64 adopts, __u64 now, struct failure *failure);
 
 /* engine_read.c */
 void engine_status(const struct engine *engine, __u64 now, struct engine_status *ret_status);

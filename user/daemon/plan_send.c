@@ -75,7 +75,7 @@ static int send_rule(struct sender *sender, const struct plan_rule *rule, __u32 
 	message->rule.loss = rule->loss;
 	message->rule.methods = rule->match.methods;
 	message->rule.alert = rule->alert;
-	message->existing_reset = rule->existing_reset;
+	message->existing = rule->existing;
 	copy_text(message->fault, sizeof(message->fault), rule->fault);
 	return send_it(sender);
 }

@@ -73,10 +73,10 @@ static int check_rule(const struct engine_request *request, struct failure *fail
 		return fail(failure, -ERANGE, "a share or loss above %u", FAULT_SHARE_ALWAYS);
 	if (rule->rule.methods >> FAULT_METHOD_COUNT)
 		return fail(failure, -EINVAL, "method bits 0x%x", rule->rule.methods);
-	if (rule->rule.padding)
+	if (rule->rule.padding[0] || rule->rule.padding[1])
 		return fail(failure, -EINVAL, "padding is not 0");
-	if (rule->existing_reset > 1)
-		return fail(failure, -EINVAL, "existing_reset is %u", rule->existing_reset);
+	if (rule->existing >= PLAN_EXISTING_COUNT)
+		return fail(failure, -EINVAL, "existing is %u", rule->existing);
 	return check_text("the fault's name", rule->fault, sizeof(rule->fault), 1,
 			  sizeof(rule->fault) - 1, failure);
 }

@@ -38,6 +38,14 @@ struct plan_match {
 	struct strings cgroups; /* paths below the cgroup2 mount, begin with '/'; ancestors match */
 };
 
+/* What becomes of connections that are open at the inject. */
+enum plan_existing {
+	PLAN_EXISTING_KEEP = 0,	 /* nothing */
+	PLAN_EXISTING_RESET = 1, /* they are destroyed */
+	PLAN_EXISTING_ADOPT = 2, /* what their clients send from then on is looked at */
+	PLAN_EXISTING_COUNT = 3,
+};
+
 struct plan_rule {
 	char *fault; /* name of the fault in the experiment; several rules may share it */
 	struct plan_match match;
@@ -46,7 +54,7 @@ struct plan_rule {
 	uint32_t loss;	/* parts per million, FAULT_EFFECT_LOSS */
 	uint8_t alert;	/* FAULT_EFFECT_ALERT */
 	bool quic_allow;
-	bool existing_reset; /* destroy connections that are open at the inject */
+	unsigned int existing; /* enum plan_existing */
 	/* FAULT_EFFECT_ANSWER */
 	uint16_t status;
 	char *reason;  /* reason phrase */

@@ -22,7 +22,7 @@
 static const char *const only_version[] = {"1", NULL};
 static const char *const jitter_words[] = {"none", "full", NULL};
 static const char *const connection_words[] = {"cold", "warm", NULL};
-static const char *const existing_words[] = {"keep", "reset", NULL};
+static const char *const existing_words[] = {"keep", "reset", "adopt", NULL};
 static const char *const quic_words[] = {"block", "allow", NULL};
 static const char *const protocol_words[] = {"tcp", "udp", "any", NULL};
 static const char *const class_words[] = {"artifact", "token", NULL};
@@ -199,10 +199,12 @@ static const struct schema_key fault_keys[] = {
 			 .high = 100 * PERCENT, .example = "30%",
 			 .help = "Share of connections or requests that are touched.",
 			 FIELD(struct plan_rule, share)},
-	[FAULT_EXISTING] = {"existing", SCHEMA_FLAG, .fallback = "keep", .words = existing_words,
-			    .example = "reset",
-			    .help = "What becomes of connections that are open at the inject.",
-			    FIELD(struct plan_rule, existing_reset)},
+	[FAULT_EXISTING] =
+		{"existing", SCHEMA_WORD, .fallback = "keep", .words = existing_words,
+		 .example = "reset",
+		 .help = "What becomes of connections that are open at the inject. `adopt`, with "
+			 "`answer` and `hang`: their next requests are looked at.",
+		 FIELD(struct plan_rule, existing)},
 	[FAULT_QUIC] =
 		{"quic", SCHEMA_FLAG, .fallback = "block", .words = quic_words, .example = "allow",
 		 .help = "With `answer`, `alert` and `hang` by name: whether UDP port 443 of "

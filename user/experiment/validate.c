@@ -336,6 +336,9 @@ static int check_rule(const struct plan_rule *rule, struct failure *failure)
 		return fail(failure, -EINVAL,
 			    "effect %s acts before an HTTP request is seen; match without http",
 			    effect);
+	if (rule->existing == PLAN_EXISTING_ADOPT && !plan_effect_sees_http(rule->effect))
+		return fail(failure, -EINVAL, "effect %s cannot act on a connection that it adopts",
+			    effect);
 	return check_effect_fields(rule, failure);
 }
 

@@ -60,7 +60,7 @@ struct engine_rule {
 	__u32 index;
 	__u32 tcp_udp; /* bit 0: tcp, bit 1: udp */
 	struct fault_rule rule;
-	__u32 existing_reset; /* 0 or 1 */
+	__u32 existing; /* enum plan_existing */
 	char fault[64];
 };
 
@@ -90,8 +90,9 @@ struct engine_window {
 	__u64 rules;	   /* mask */
 	__u64 duration_ns; /* ENGINE_INJECT */
 	/* In the reply: */
-	__u64 starts_at, ends_at;	      /* ns; for ENGINE_LIFT both the moment of the lift */
-	__u64 existing_found, existing_reset; /* connections open at the inject; destroyed */
+	__u64 starts_at, ends_at; /* ns; for ENGINE_LIFT both the moment of the lift */
+	/* Connections open at the inject; those destroyed; those looked at from now on. */
+	__u64 existing_found, existing_reset, existing_adopted;
 };
 
 struct engine_status {

@@ -175,7 +175,17 @@ static int read_quic(const json_t *value, void *target, struct failure *failure)
 
 static int read_existing(const json_t *value, void *target, struct failure *failure)
 {
-	return read_word(value, "keep", "reset", target, failure);
+	static const char *const words[] = {"keep", "reset", "adopt"};
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+	unsigned int *existing = target;
+
+	_Static_assert(ARRAY_SIZE(words) == PLAN_EXISTING_COUNT, "a word is missing");
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(text, words[i])) {
+			*existing = i;
+			return 0;
+		}
+	return fail(failure, -EINVAL, "must be \"keep\", \"reset\" or \"adopt\"");
 }
 
 static const struct json_field rule_fields[] = {
@@ -185,7 +195,7 @@ static const struct json_field rule_fields[] = {
 	{"loss_ppm", json_read_u32, offsetof(struct plan_rule, loss), false},
 	{"alert", json_read_u8, offsetof(struct plan_rule, alert), false},
 	{"quic", read_quic, offsetof(struct plan_rule, quic_allow), false},
-	{"existing", read_existing, offsetof(struct plan_rule, existing_reset), false},
+	{"existing", read_existing, offsetof(struct plan_rule, existing), false},
 	{"match", read_match, offsetof(struct plan_rule, match), true},
 	{"answer", read_answer, 0, false},
 };

@@ -98,6 +98,13 @@ static json_t *write_answer(const struct plan_rule *rule, int *r)
 	return object;
 }
 
+static const char *const existing_words[] = {
+	[PLAN_EXISTING_KEEP] = "keep",
+	[PLAN_EXISTING_RESET] = "reset",
+	[PLAN_EXISTING_ADOPT] = "adopt",
+};
+_Static_assert(ARRAY_SIZE(existing_words) == PLAN_EXISTING_COUNT, "a word is missing");
+
 static json_t *write_rule(const struct plan_rule *rule, int *r)
 {
 	const char *effect = plan_effect_name(rule->effect);
@@ -109,7 +116,7 @@ static json_t *write_rule(const struct plan_rule *rule, int *r)
 	set(object, "loss_ppm", json_integer(rule->loss), r);
 	set(object, "alert", json_integer(rule->alert), r);
 	set(object, "quic", json_string(rule->quic_allow ? "allow" : "block"), r);
-	set(object, "existing", json_string(rule->existing_reset ? "reset" : "keep"), r);
+	set(object, "existing", json_string(existing_words[rule->existing]), r);
 	set(object, "match", write_match(&rule->match, r), r);
 	if (rule->effect == FAULT_EFFECT_ANSWER)
 		set(object, "answer", write_answer(rule, r), r);

@@ -138,7 +138,7 @@ static void test_whole_plan(void **state)
 	assert_int_equal(draft->begin.lease_ns, 2000000000);
 	assert_int_equal(draft->rules_count, 3);
 	assert_int_equal(draft->rules[0].tcp_udp, 3);
-	assert_int_equal(draft->rules[0].existing_reset, 1);
+	assert_int_equal(draft->rules[0].existing, 1);
 	assert_int_equal(draft->rules[0].rule.flags, 0);
 	assert_int_equal(draft->rules[1].rule.share, 500000);
 	assert_int_equal(draft->rules[1].rule.methods, 1 << FAULT_METHOD_GET);

@@ -174,11 +174,11 @@ static void methods(struct engine_request *r)
 }
 static void padding(struct engine_request *r)
 {
-	r->u.rule.rule.padding = 1;
+	r->u.rule.rule.padding[0] = 1;
 }
 static void existing(struct engine_request *r)
 {
-	r->u.rule.existing_reset = 2;
+	r->u.rule.existing = 3;
 }
 static void no_fault(struct engine_request *r)
 {
@@ -354,7 +354,7 @@ static const struct {
 	{ENGINE_RULE, loss, -ERANGE, "a share or loss above 1000000"},
 	{ENGINE_RULE, methods, -EINVAL, "method bits 0x100"},
 	{ENGINE_RULE, padding, -EINVAL, "padding is not 0"},
-	{ENGINE_RULE, existing, -EINVAL, "existing_reset is 2"},
+	{ENGINE_RULE, existing, -EINVAL, "existing is 3"},
 	{ENGINE_RULE, no_fault, -EINVAL, "the fault's name has 0 bytes, 1 to 63 are allowed"},
 	{ENGINE_RULE, endless_fault, -EINVAL, "the fault's name has no end"},
 	{ENGINE_MATCH, no_dimension, -EINVAL, "dimension 0 is none"},

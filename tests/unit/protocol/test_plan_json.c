@@ -63,7 +63,7 @@ static void test_fields(void **state)
 	rule = &plan.rules[0];
 	assert_int_equal(rule->effect, FAULT_EFFECT_ANSWER);
 	assert_int_equal(rule->share, 500000);
-	assert_true(rule->quic_allow && rule->existing_reset && rule->match.http);
+	assert_true(rule->quic_allow && rule->existing == PLAN_EXISTING_RESET && rule->match.http);
 	assert_true(rule->match.tcp && !rule->match.udp);
 	assert_int_equal(rule->match.methods, 1 << FAULT_METHOD_GET | 1 << FAULT_METHOD_PUT);
 	assert_int_equal(rule->status, 503);
@@ -81,7 +81,7 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_int_equal(plan_from_json(text, strlen(text), &plan, NULL), 0);
 	assert_int_equal(plan.rules[0].share, FAULT_SHARE_ALWAYS);
-	assert_false(plan.rules[0].quic_allow || plan.rules[0].existing_reset);
+	assert_false(plan.rules[0].quic_allow || plan.rules[0].existing);
 	assert_int_equal(plan.cgroups.count + plan.units.count + plan.protect_count, 0);
 	plan_free(&plan);
 }
