@@ -125,6 +125,7 @@ enum {
 	FAULT_CONTROL_SHADOW = 1U << 3,	 /* count only, touch nothing */
 	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
 	FAULT_CONTROL_ANSWER = 1U << 5,	 /* some rule answers: follow where responses end */
+	FAULT_CONTROL_LINK = 1U << 6,	 /* some rule needs the link layer */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -150,6 +151,7 @@ struct fault_control {
 	__u64 connect_rules;
 	__u64 packet_rules;
 	__u64 message_rules;
+	__u64 link_rules;
 	__u64 name_rules; /* FAULT_RULE_BY_NAME */
 	__u64 http_rules; /* FAULT_RULE_BY_HTTP */
 	__u64 quic_rules; /* FAULT_RULE_QUIC_BLOCK */
@@ -293,6 +295,7 @@ struct fault_adoptee {
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
+	FAULT_EVENT_BUDGET = 3,	    /* the rule has used up its budget: it acts no more */
 };
 
 /* Records of the ring buffer `events`. */
@@ -308,7 +311,7 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 22 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 23 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 112);

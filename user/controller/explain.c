@@ -21,6 +21,12 @@ static const struct {
 	[FAULT_EFFECT_HANG] = {"message", "no answer on an open connection"},
 	[FAULT_EFFECT_ANSWER] = {"message", "an HTTP answer from the kernel"},
 	[FAULT_EFFECT_ALERT] = {"message", "a TLS alert"},
+	[FAULT_EFFECT_RESET] = {"link", "ECONNRESET"},
+	[FAULT_EFFECT_CUT] = {"link", "ECONNRESET in the middle of the response"},
+	[FAULT_EFFECT_STALL] = {"packet", "a response that stops coming"},
+	[FAULT_EFFECT_RATE] = {"link", "a slow response"},
+	[FAULT_EFFECT_DNS] = {"link", "an error of its resolver"},
+	[FAULT_EFFECT_OVERLOAD] = {"message or connect", "rejections beyond the capacity"},
 };
 _Static_assert(ARRAY_SIZE(layers) == FAULT_EFFECT_COUNT, "an effect has no layer");
 

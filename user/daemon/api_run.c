@@ -112,7 +112,9 @@ void api_get_status(struct api_call *call)
 struct faults_body {
 	struct strings faults;
 	bool has_faults;
-	uint64_t for_ns;
+	uint64_t for_ns;  /* of an inject */
+	uint64_t over_ns; /* of a lift */
+	uint32_t steps;
 };
 
 static int read_faults(const json_t *value, void *target, struct failure *failure)
@@ -124,9 +126,14 @@ static int read_faults(const json_t *value, void *target, struct failure *failur
 			       (void **)&body->faults.items, &body->faults.count, failure);
 }
 
-static const struct json_field faults_fields[] = {
+static const struct json_field inject_fields[] = {
+	{"faults", read_faults, 0, true},
+	{"for_ns", json_read_u64, offsetof(struct faults_body, for_ns), true},
+};
+static const struct json_field lift_fields[] = {
 	{"faults", read_faults, 0, false},
-	{"for_ns", json_read_u64, offsetof(struct faults_body, for_ns), false},
+	{"over_ns", json_read_u64, offsetof(struct faults_body, over_ns), false},
+	{"steps", json_read_u32, offsetof(struct faults_body, steps), false},
 };
 
 /* The body of inject and lift, as a mask of the run's rules. Answers the call when it is wrong. */
@@ -143,17 +150,22 @@ static bool read_body(struct api_call *call, struct engine_window *window, bool 
 				   &failure);
 	/* An absent body of a lift means every fault, as an absent list does. */
 	if (!r && root)
-		r = json_read_object(root, faults_fields, ARRAY_SIZE(faults_fields), &body,
-				     &failure);
+		r = inject ? json_read_object(root, inject_fields, ARRAY_SIZE(inject_fields), &body,
+					      &failure)
+			   : json_read_object(root, lift_fields, ARRAY_SIZE(lift_fields), &body,
+					      &failure);
 	json_decref(root);
 	if (!r && inject && (!body.faults.count || !body.for_ns))
 		r = fail(&failure, -EINVAL, "'faults' and 'for_ns' are needed");
-	if (!r && !inject && body.for_ns)
-		r = fail(&failure, -EINVAL, "unknown key 'for_ns'");
+	if (!r && body.steps && !body.over_ns)
+		r = fail(&failure, -EINVAL, "'steps' needs 'over_ns'");
+	if (!r && body.steps > PLAN_FALL_STEPS_HIGHEST)
+		r = fail(&failure, -EINVAL, "'steps' is above %u", PLAN_FALL_STEPS_HIGHEST);
 	if (r)
 		api_error(call, 400, "invalid", failure.text);
 	window->rules = body.has_faults ? 0 : run_all_rules(call->run);
-	window->duration_ns = body.for_ns;
+	window->duration_ns = inject ? body.for_ns : body.over_ns;
+	window->steps = body.steps;
 	for (size_t i = 0; !r && i < body.faults.count; i++) {
 		__u64 rules = run_rules_of(call->run, body.faults.items[i]);
 

@@ -4,13 +4,9 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/experiment/plan.h"
 
 enum { PORTS = 65536 };
-
-static const __u64 connect_effects = 1U << FAULT_EFFECT_REFUSE | 1U << FAULT_EFFECT_UNREACHABLE;
-static const __u64 packet_effects = 1U << FAULT_EFFECT_DROP | 1U << FAULT_EFFECT_LOSS;
-static const __u64 message_effects =
-	1U << FAULT_EFFECT_HANG | 1U << FAULT_EFFECT_ANSWER | 1U << FAULT_EFFECT_ALERT;
 
 /* The bit of an owner, in the mask that it belongs to. A scope has none. */
 static struct fault_masks owner_bit(__u32 owner)
@@ -61,15 +57,23 @@ static __u64 mask_of(__u32 count)
 	return count >= 64 ? ~0ULL : (1ULL << count) - 1;
 }
 
-/* Rules whose effect is in `effects` (bit per effect). */
-static __u64 rules_with(const struct draft *draft, __u64 effects)
+static __u64 rules_of_layer(const struct draft *draft, enum plan_layer layer)
 {
 	__u64 mask = 0;
 
 	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (effects >> draft->rules[i].rule.effect & 1)
+		if (plan_effect_layer(draft->rules[i].rule.effect, draft->rules[i].rule.reject) ==
+		    layer)
 			mask |= 1ULL << i;
 	return mask;
+}
+
+static bool some_rule_answers(const struct draft *draft)
+{
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (plan_effect_answers(draft->rules[i].rule.effect, draft->rules[i].rule.reject))
+			return true;
+	return false;
 }
 
 static __u64 rules_flagged(const struct draft *draft, __u16 flag)
@@ -110,9 +114,10 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	control->protect_any_destination = protections & ~prefixes.protect;
 	control->protect_any_tcp_port = protections & ~ports.protect;
 	control->protect_any_udp_port = protections & ~ports.protect;
-	control->connect_rules = rules_with(draft, connect_effects);
-	control->packet_rules = rules_with(draft, packet_effects);
-	control->message_rules = rules_with(draft, message_effects);
+	control->connect_rules = rules_of_layer(draft, PLAN_LAYER_CONNECT);
+	control->packet_rules = rules_of_layer(draft, PLAN_LAYER_PACKET);
+	control->message_rules = rules_of_layer(draft, PLAN_LAYER_MESSAGE);
+	control->link_rules = rules_of_layer(draft, PLAN_LAYER_LINK);
 	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME);
 	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
 	control->quic_rules = rules_flagged(draft, FAULT_RULE_QUIC_BLOCK);
@@ -122,10 +127,12 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	if (control->message_rules || (tcp & (control->name_rules | control->http_rules)))
 		control->flags |= FAULT_CONTROL_MESSAGE;
 	/* The end of each response is known from the server's side alone. */
-	if (rules_with(draft, 1U << FAULT_EFFECT_ANSWER))
+	if (some_rule_answers(draft))
 		control->flags |= FAULT_CONTROL_ANSWER;
 	if (control->packet_rules)
 		control->flags |= FAULT_CONTROL_PACKET;
+	if (control->link_rules)
+		control->flags |= FAULT_CONTROL_LINK;
 	if (control->any_cgroup != control->all_rules)
 		control->flags |= FAULT_CONTROL_CGROUP;
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/daemon/carried.h"
+#include "user/experiment/plan.h"
 
 int draft_new(const struct engine_begin *begin, struct draft **ret_draft)
 {
@@ -122,6 +124,11 @@ int draft_add_match(struct draft *draft, const struct engine_match *match, struc
 	return r;
 }
 
+static bool answers(const struct fault_rule *rule)
+{
+	return plan_effect_answers(rule->effect, rule->reject);
+}
+
 int draft_add_answer(struct draft *draft, const struct engine_answer *answer,
 		     struct failure *failure)
 {
@@ -130,7 +137,7 @@ int draft_add_answer(struct draft *draft, const struct engine_answer *answer,
 	if (answer->rule >= draft->rules_count)
 		return fail(failure, -EINVAL, "an answer for rule %u, which was not sent",
 			    answer->rule);
-	if (draft->rules[answer->rule].rule.effect != FAULT_EFFECT_ANSWER)
+	if (!answers(&draft->rules[answer->rule].rule))
 		return fail(failure, -EINVAL, "an answer for rule %u, which gives none",
 			    answer->rule);
 	slot = &draft->answers[answer->rule][answer->close];
@@ -197,8 +204,7 @@ static int check_rule(const struct draft *draft, __u32 index, struct failure *fa
 	if ((by_path || rule->rule.methods) && !(rule->rule.flags & FAULT_RULE_BY_HTTP))
 		return fail(failure, -EINVAL, "rule %u does not say that it matches by HTTP",
 			    index);
-	if (rule->rule.effect == FAULT_EFFECT_ANSWER &&
-	    (!draft->answers[index][0] || !draft->answers[index][1]))
+	if (answers(&rule->rule) && (!draft->answers[index][0] || !draft->answers[index][1]))
 		return fail(failure, -EINVAL, "rule %u lacks an answer", index);
 	if (!draft_has(draft, index, ENGINE_DIMENSION_NAME) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_PREFIX) &&
@@ -217,6 +223,8 @@ int draft_check(const struct draft *draft, struct failure *failure)
 			    draft->begin.rules);
 	for (__u32 i = 0; i < draft->rules_count; i++) {
 		r = check_rule(draft, i, failure);
+		if (!r)
+			r = carried_check(&draft->rules[i].rule, failure);
 		if (r)
 			return r;
 	}

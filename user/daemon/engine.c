@@ -10,6 +10,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
+#include "user/daemon/carried.h"
 #include "user/daemon/engine_state.h"
 #include "user/daemon/notify.h"
 #include "user/daemon/request.h"
@@ -42,6 +43,10 @@ static void on_kernel_event(void *context, const struct fault_event *detail)
 
 	if (detail->rule >= FAULT_RULES_MAX)
 		return;
+	if (detail->kind == FAULT_EVENT_BUDGET) {
+		engine_end_budget(engine, detail);
+		return;
+	}
 	event.rules = 1ULL << detail->rule;
 	engine_report(engine, &event);
 }
@@ -133,7 +138,14 @@ static int handle_lift(struct engine *engine, const struct engine_request *reque
 {
 	__u64 rules = request->u.window.rules;
 
-	(void)failure;
+	if (request->u.window.duration_ns) {
+		int r = carried_check_staged_lift(failure);
+
+		if (r)
+			return r;
+		reply->u.window = request->u.window;
+		return engine_lift_staged(engine, &reply->u.window, now, failure);
+	}
 	engine_lift(engine, rules, ENGINE_CAUSE_LIFTED, now);
 	reply->u.window = (struct engine_window){.rules = rules, .starts_at = now, .ends_at = now};
 	return 0;

@@ -49,6 +49,14 @@ void engine_forget_retired(struct engine *engine);
 /* engine_window.c: all take the moment as an argument. */
 int engine_inject(struct engine *engine, struct engine_window *window, __u64 now,
 		  struct failure *failure);
+/*
+ * Lets the share of the open windows among window->rules fall from now on to 0 at the end of
+ * window->duration_ns, or at the deadline, and says in `window` from when to when.
+ */
+int engine_lift_staged(struct engine *engine, struct engine_window *window, __u64 now,
+		       struct failure *failure);
+/* Ends the windows of a rule whose budget the kernel saw used up. */
+void engine_end_budget(struct engine *engine, const struct fault_event *detail);
 /* Ends open windows among `rules` at `at` and reports it. */
 void engine_lift(struct engine *engine, __u64 rules, enum engine_cause cause, __u64 at);
 /* Reports windows that have ended by themselves, by lease or by deadline, with their own instants,

@@ -20,6 +20,8 @@ static void open_window(volatile struct fault_window *window, __u64 starts_at, _
 	window->last_hit_at = 0;
 	window->first_pass_after = 0;
 	window->injection++;
+	window->fall_steps = 0;
+	window->falls_at = 0;
 	window->starts_at = starts_at;
 	__atomic_store_n(&window->ends_at, ends_at, __ATOMIC_SEQ_CST);
 }
@@ -98,6 +100,45 @@ void engine_lift(struct engine *engine, __u64 rules, enum engine_cause cause, __
 	engine_report(engine, &event);
 }
 
+/*
+ * The kernel may look between any two of the stores: the new end comes first, so that the share
+ * never falls towards the old one.
+ */
+static void fall(volatile struct fault_window *window, __u64 now, __u64 ends_at, __u32 steps)
+{
+	window->fall_steps = steps;
+	__atomic_store_n(&window->ends_at, ends_at, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&window->falls_at, now, __ATOMIC_SEQ_CST);
+}
+
+int engine_lift_staged(struct engine *engine, struct engine_window *window, __u64 now,
+		       struct failure *failure)
+{
+	__u64 deadline = engine->control->deadline, rules = window->rules & engine->open;
+	__u64 ends_at = window->duration_ns > deadline - now ? deadline : now + window->duration_ns;
+
+	for (__u32 i = 0; i < FAULT_RULES_MAX; i++) {
+		if (!(rules >> i & 1))
+			continue;
+		if (engine->windows[i].falls_at)
+			return fail(failure, -EALREADY, "'%s' is being lifted already",
+				    engine->draft->rules[i].fault);
+	}
+	for (__u32 i = 0; i < FAULT_RULES_MAX; i++)
+		if (rules >> i & 1)
+			fall(&engine->windows[i], now, ends_at, window->steps);
+	window->starts_at = now;
+	window->ends_at = rules ? ends_at : now;
+	return 0;
+}
+
+void engine_end_budget(struct engine *engine, const struct fault_event *detail)
+{
+	/* What an earlier injection had left to say is no news of this one. */
+	if (engine->windows && engine->windows[detail->rule].injection == detail->injection)
+		engine_lift(engine, 1ULL << detail->rule, ENGINE_CAUSE_BUDGET, detail->at);
+}
+
 /* When and why the kernel stops, or stopped, acting on an open rule. */
 static __u64 end_of(const struct engine *engine, __u32 rule, enum engine_cause *ret_cause)
 {
@@ -108,7 +149,11 @@ static __u64 end_of(const struct engine *engine, __u32 rule, enum engine_cause *
 		*ret_cause = ENGINE_CAUSE_LEASE;
 		return lease;
 	}
-	*ret_cause = planned < deadline ? ENGINE_CAUSE_PLANNED : ENGINE_CAUSE_DEADLINE;
+	if (planned >= deadline)
+		*ret_cause = ENGINE_CAUSE_DEADLINE;
+	else
+		*ret_cause =
+			engine->windows[rule].falls_at ? ENGINE_CAUSE_LIFTED : ENGINE_CAUSE_PLANNED;
 	return earlier(planned, deadline);
 }
 

@@ -50,8 +50,7 @@ static int send_begin(struct sender *sender, const struct plan *plan, uid_t uid)
 
 static __u16 rule_flags(const struct plan_rule *rule)
 {
-	bool message = rule->effect == FAULT_EFFECT_HANG || rule->effect == FAULT_EFFECT_ANSWER ||
-		       rule->effect == FAULT_EFFECT_ALERT;
+	bool message = plan_effect_layer(rule->effect, rule->reject) == PLAN_LAYER_MESSAGE;
 	__u16 flags = 0;
 
 	if (rule->match.names.count)
@@ -75,6 +74,15 @@ static int send_rule(struct sender *sender, const struct plan_rule *rule, __u32 
 	message->rule.loss = rule->loss;
 	message->rule.methods = rule->match.methods;
 	message->rule.alert = rule->alert;
+	message->rule.dns = (__u8)rule->dns;
+	message->rule.reset_at = (__u8)rule->reset_at;
+	message->rule.reject = (__u8)rule->reject;
+	message->rule.reject_cost = rule->reject_cost;
+	message->rule.after = rule->after;
+	message->rule.rate = rule->rate;
+	message->rule.capacity = rule->capacity;
+	message->rule.burst = rule->burst;
+	message->rule.shape = rule->shape;
 	message->existing = rule->existing;
 	copy_text(message->fault, sizeof(message->fault), rule->fault);
 	return send_it(sender);
@@ -185,7 +193,7 @@ static int send_all(struct sender *sender, const struct plan *plan, const struct
 		r = send_rule(sender, &plan->rules[i], i);
 		if (!r)
 			r = send_match(sender, &plan->rules[i].match, i);
-		if (!r && plan->rules[i].effect == FAULT_EFFECT_ANSWER)
+		if (!r && plan_effect_answers(plan->rules[i].effect, plan->rules[i].reject))
 			r = send_answers(sender, &plan->rules[i], i);
 	}
 	for (__u32 i = 0; !r && i < plan->protect_count; i++) {

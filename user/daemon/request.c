@@ -55,10 +55,33 @@ static int check_begin(const struct engine_request *request, struct failure *fai
 			  sizeof(begin->title) - 1, failure);
 }
 
+/* The plan's own checks, on what has come over the channel. */
+static int check_effect(const struct fault_rule *rule, struct failure *failure)
+{
+	const struct plan_rule values = {
+		.effect = rule->effect,
+		.share = rule->share,
+		.loss = rule->loss,
+		.alert = rule->alert,
+		.dns = rule->dns,
+		.reset_at = rule->reset_at,
+		.after = rule->after,
+		.rate = rule->rate,
+		.capacity = rule->capacity,
+		.burst = rule->burst,
+		.reject_cost = rule->reject_cost,
+		.reject = rule->reject,
+		.shape = rule->shape,
+	};
+
+	return plan_effect_check(&values, failure);
+}
+
 static int check_rule(const struct engine_request *request, struct failure *failure)
 {
 	const struct engine_rule *rule = &request->u.rule;
 	const uint16_t flags = FAULT_RULE_BY_NAME | FAULT_RULE_BY_HTTP | FAULT_RULE_QUIC_BLOCK;
+	int r;
 
 	if (rule->index >= FAULT_RULES_MAX)
 		return fail(failure, -ERANGE, "rule %u is not below %d", rule->index,
@@ -73,8 +96,11 @@ static int check_rule(const struct engine_request *request, struct failure *fail
 		return fail(failure, -ERANGE, "a share or loss above %u", FAULT_SHARE_ALWAYS);
 	if (rule->rule.methods >> FAULT_METHOD_COUNT)
 		return fail(failure, -EINVAL, "method bits 0x%x", rule->rule.methods);
-	if (rule->rule.padding[0] || rule->rule.padding[1])
+	if (rule->rule.padding[0] || rule->rule.padding[1] || rule->rule.shape.padding)
 		return fail(failure, -EINVAL, "padding is not 0");
+	r = check_effect(&rule->rule, failure);
+	if (r)
+		return r;
 	if (rule->existing >= PLAN_EXISTING_COUNT)
 		return fail(failure, -EINVAL, "existing is %u", rule->existing);
 	return check_text("the fault's name", rule->fault, sizeof(rule->fault), 1,
@@ -220,6 +246,13 @@ static int check_window(const struct engine_request *request, struct failure *fa
 		return fail(failure, -EINVAL, "no rules are named");
 	if (request->type == ENGINE_INJECT && !window->duration_ns)
 		return fail(failure, -EINVAL, "the window has no length");
+	if (request->type == ENGINE_LIFT && window->steps && !window->duration_ns)
+		return fail(failure, -EINVAL, "a lift in %u steps takes no time", window->steps);
+	if (window->steps > PLAN_FALL_STEPS_HIGHEST)
+		return fail(failure, -ERANGE, "%u steps, at most %u are allowed", window->steps,
+			    PLAN_FALL_STEPS_HIGHEST);
+	if (window->padding)
+		return fail(failure, -EINVAL, "padding is not 0");
 	return 0;
 }
 

@@ -18,8 +18,6 @@ static const enum fault_effect mapped_effects[] = {[EFFECT_LOSS] = FAULT_EFFECT_
 						   [EFFECT_ANSWER] = FAULT_EFFECT_ANSWER,
 						   [EFFECT_ALERT] = FAULT_EFFECT_ALERT};
 _Static_assert(ARRAY_SIZE(mapped_effects) == EFFECT_KEY_COUNT, "an effect's mapping is missing");
-_Static_assert(ARRAY_SIZE(plain_effects) + ARRAY_SIZE(mapped_effects) == FAULT_EFFECT_COUNT - 1,
-	       "an effect is neither a word nor a mapping");
 
 static bool is_later(const char *word)
 {
@@ -65,7 +63,7 @@ static void load_word(const struct yaml_node *node, struct plan_rule *rule, bool
 {
 	enum fault_effect effect;
 
-	if (plan_effect_by_name(node->text, &effect) < 0) {
+	if (is_later(node->text) || plan_effect_by_name(node->text, &effect) < 0) {
 		unknown_effect(node, diagnostics);
 	} else if (!is_plain(effect)) {
 		diagnose(diagnostics, node->at, "effect '%s' says what it does in a mapping",
@@ -207,7 +205,7 @@ static bool check_effect_key(const struct yaml_node *key, struct diagnostics *di
 {
 	enum fault_effect effect;
 
-	if (plan_effect_by_name(key->text, &effect) < 0) {
+	if (is_later(key->text) || plan_effect_by_name(key->text, &effect) < 0) {
 		unknown_effect(key, diagnostics);
 		return false;
 	}
@@ -282,11 +280,11 @@ void check_effect_fits(const struct plan_rule *rule, struct place at,
 	const char *name = plan_effect_name(rule->effect);
 	const struct plan_match *match = &rule->match;
 
-	if (plan_effect_is_message(rule->effect) && match->udp) {
+	if (match->udp && !(plan_effect_protocols(rule->effect, rule->reject) & 2)) {
 		diagnose(diagnostics, at, "effect '%s' acts on tcp only", name);
 		suggest(diagnostics,
 			"leave 'protocol' out, or use refuse, unreachable, drop or loss");
-	} else if (match->http && !plan_effect_sees_http(rule->effect)) {
+	} else if (match->http && !plan_effect_sees_http(rule->effect, rule->reject)) {
 		diagnose(diagnostics, at, "effect '%s' acts before an HTTP request is seen", name);
 		suggest(diagnostics,
 			"match by name, address or port without http, or use answer or "

@@ -9,12 +9,28 @@
 #include "user/base/cleanup.h"
 
 static const char *const effect_names[] = {
-	[FAULT_EFFECT_REFUSE] = "refuse", [FAULT_EFFECT_UNREACHABLE] = "unreachable",
-	[FAULT_EFFECT_DROP] = "drop",	  [FAULT_EFFECT_LOSS] = "loss",
-	[FAULT_EFFECT_HANG] = "hang",	  [FAULT_EFFECT_ANSWER] = "answer",
-	[FAULT_EFFECT_ALERT] = "alert",
+	[FAULT_EFFECT_REFUSE] = "refuse",     [FAULT_EFFECT_UNREACHABLE] = "unreachable",
+	[FAULT_EFFECT_DROP] = "drop",	      [FAULT_EFFECT_LOSS] = "loss",
+	[FAULT_EFFECT_HANG] = "hang",	      [FAULT_EFFECT_ANSWER] = "answer",
+	[FAULT_EFFECT_ALERT] = "alert",	      [FAULT_EFFECT_RESET] = "reset",
+	[FAULT_EFFECT_CUT] = "cut",	      [FAULT_EFFECT_STALL] = "stall",
+	[FAULT_EFFECT_RATE] = "rate",	      [FAULT_EFFECT_DNS] = "dns",
+	[FAULT_EFFECT_OVERLOAD] = "overload",
 };
 _Static_assert(ARRAY_SIZE(effect_names) == FAULT_EFFECT_COUNT, "an effect has no name");
+
+static const char *const dns_names[] = {
+	[FAULT_DNS_DROP] = "drop",
+	[FAULT_DNS_SERVFAIL] = "servfail",
+	[FAULT_DNS_NXDOMAIN] = "nxdomain",
+	[FAULT_DNS_REFUSED] = "refused",
+};
+
+static const char *const reset_names[] = {
+	[FAULT_RESET_CONNECT] = "connect",
+	[FAULT_RESET_REQUEST] = "request",
+	[FAULT_RESET_LIVE] = "live",
+};
 
 /* RFC 8446, 6.2: the error alerts. The two closure alerts of 6.1 end a connection in peace. */
 static const struct {
@@ -243,18 +259,62 @@ const char *plan_alert_at(size_t index)
 	return index < ARRAY_SIZE(alerts) ? alerts[index].name : NULL;
 }
 
+static const char *name_of(const char *const *names, size_t count, size_t value)
+{
+	return value < count ? names[value] : NULL;
+}
+
+/* Value of `name` in a table that may have gaps; -ENOENT. */
+static int value_of(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (names[i] && strcmp(names[i], name) == 0)
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
 const char *plan_effect_name(enum fault_effect effect)
 {
-	return (unsigned int)effect < ARRAY_SIZE(effect_names) ? effect_names[effect] : NULL;
+	return name_of(effect_names, ARRAY_SIZE(effect_names), effect);
 }
 
 int plan_effect_by_name(const char *name, enum fault_effect *ret_effect)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(effect_names); i++) {
-		if (effect_names[i] && strcmp(effect_names[i], name) == 0) {
-			*ret_effect = (enum fault_effect)i;
-			return 0;
-		}
-	}
-	return -ENOENT;
+	int value = value_of(effect_names, ARRAY_SIZE(effect_names), name);
+
+	if (value < 0)
+		return value;
+	*ret_effect = (enum fault_effect)value;
+	return 0;
+}
+
+const char *plan_dns_name(enum fault_dns dns)
+{
+	return name_of(dns_names, ARRAY_SIZE(dns_names), dns);
+}
+
+int plan_dns_by_name(const char *name, enum fault_dns *ret_dns)
+{
+	int value = value_of(dns_names, ARRAY_SIZE(dns_names), name);
+
+	if (value < 0)
+		return value;
+	*ret_dns = (enum fault_dns)value;
+	return 0;
+}
+
+const char *plan_reset_name(enum fault_reset reset_at)
+{
+	return name_of(reset_names, ARRAY_SIZE(reset_names), reset_at);
+}
+
+int plan_reset_by_name(const char *name, enum fault_reset *ret_reset)
+{
+	int value = value_of(reset_names, ARRAY_SIZE(reset_names), name);
+
+	if (value < 0)
+		return value;
+	*ret_reset = (enum fault_reset)value;
+	return 0;
 }

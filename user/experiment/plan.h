@@ -50,12 +50,22 @@ struct plan_rule {
 	char *fault; /* name of the fault in the experiment; several rules may share it */
 	struct plan_match match;
 	enum fault_effect effect;
-	uint32_t share; /* parts per million */
-	uint32_t loss;	/* parts per million, FAULT_EFFECT_LOSS */
-	uint8_t alert;	/* FAULT_EFFECT_ALERT */
+	uint32_t share;		   /* parts per million */
+	uint32_t loss;		   /* parts per million, FAULT_EFFECT_LOSS */
+	uint8_t alert;		   /* FAULT_EFFECT_ALERT */
+	enum fault_dns dns;	   /* FAULT_EFFECT_DNS */
+	enum fault_reset reset_at; /* FAULT_EFFECT_RESET */
+	uint64_t after;		   /* bytes of the server; FAULT_EFFECT_CUT and _STALL */
+	uint64_t rate;		   /* bytes a second; FAULT_EFFECT_RATE */
+	/* FAULT_EFFECT_OVERLOAD; as in struct fault_rule */
+	uint64_t capacity;	  /* thousandths of a request a second */
+	uint64_t burst;		  /* requests */
+	uint32_t reject_cost;	  /* millionths of a request */
+	enum fault_effect reject; /* REFUSE, HANG or ANSWER; NONE with every other effect */
+	struct fault_shape shape;
 	bool quic_allow;
 	unsigned int existing; /* enum plan_existing */
-	/* FAULT_EFFECT_ANSWER */
+	/* FAULT_EFFECT_ANSWER, and FAULT_EFFECT_OVERLOAD that rejects by one */
 	uint16_t status;
 	char *reason;  /* reason phrase */
 	char *headers; /* "Name: value\r\n" lines as they go on the wire, without Content-Length,
@@ -86,6 +96,18 @@ struct plan {
 
 #define PLAN_FAULT_NAME_MAX 48	 /* bytes of a fault's or workflow's name */
 #define PLAN_LIST_MAX	    1024 /* entries of one list of a match or a scope */
+
+/* Bounds of what effects and shapes say, both included. */
+#define PLAN_AFTER_HIGHEST	 (1ULL << 40)	   /* bytes */
+#define PLAN_RATE_LOWEST	 1000ULL	   /* bytes a second */
+#define PLAN_RATE_HIGHEST	 12500000000ULL	   /* bytes a second: 100 Gbit/s */
+#define PLAN_CAPACITY_HIGHEST	 1000000000ULL	   /* thousandths of a request a second */
+#define PLAN_BURST_HIGHEST	 1000000ULL	   /* requests */
+#define PLAN_REJECT_COST_HIGHEST 10000000U	   /* millionths: ten requests */
+#define PLAN_FLAP_LOWEST	 100000000ULL	   /* ns of a period */
+#define PLAN_SHAPE_TIME_HIGHEST	 86400000000000ULL /* ns of a ramp or a period */
+#define PLAN_SHAPE_COUNT_HIGHEST 1000000000ULL	   /* of hits, connections, items */
+#define PLAN_FALL_STEPS_HIGHEST	 1000U		   /* of a staged lift */
 
 /* A deep copy; `ret_…` must be empty or hold nothing that is owned. 0 or -ENOMEM. */
 int plan_match_copy(const struct plan_match *match, struct plan_match *ret_match);
@@ -118,9 +140,27 @@ bool plan_cgroup_is_valid(const char *path);
 int plan_header_check(const char *line, size_t length, struct failure *failure);
 /* Whether some dimension constrains: false when it would match everything. */
 bool plan_match_is_bounded(const struct plan_match *match);
-/* Whether the effect acts on what the client sends (tcp only), and whether it can tell requests. */
-bool plan_effect_is_message(enum fault_effect effect);
-bool plan_effect_sees_http(enum fault_effect effect);
+/* The layer of the kernel programs that carries an effect out. */
+enum plan_layer {
+	PLAN_LAYER_NONE, /* of what is no effect */
+	PLAN_LAYER_CONNECT,
+	PLAN_LAYER_PACKET,
+	PLAN_LAYER_MESSAGE,
+	PLAN_LAYER_LINK,
+};
+/* `reject` is that of the rule: it decides for FAULT_EFFECT_OVERLOAD. */
+enum plan_layer plan_effect_layer(enum fault_effect effect, enum fault_effect reject);
+/* Whether the rule has an answer to give. */
+bool plan_effect_answers(enum fault_effect effect, enum fault_effect reject);
+/* Whether it can tell HTTP requests apart. */
+bool plan_effect_sees_http(enum fault_effect effect, enum fault_effect reject);
+/* Bits of the protocols that it can act on: 1 tcp, 2 udp. */
+unsigned int plan_effect_protocols(enum fault_effect effect, enum fault_effect reject);
+/*
+ * The numbers that say what a rule's effect does and how it changes with time: each within its
+ * bounds, none that belongs to another effect. Neither match nor answer is looked at. As above.
+ */
+int plan_effect_check(const struct plan_rule *rule, struct failure *failure);
 /* False for 204, 205 and 304, whose answers end with their headers. */
 bool plan_status_has_body(uint16_t status);
 /* The standard reason phrase, "" when there is none. */
@@ -141,5 +181,10 @@ const char *plan_alert_at(size_t index);
 /* "refuse", "unreachable", ...; NULL and -ENOENT for what is none. */
 const char *plan_effect_name(enum fault_effect effect);
 int plan_effect_by_name(const char *name, enum fault_effect *ret_effect);
+/* "nxdomain", "servfail", "refused", "drop"; "connect", "request", "live"; likewise. */
+const char *plan_dns_name(enum fault_dns dns);
+int plan_dns_by_name(const char *name, enum fault_dns *ret_dns);
+const char *plan_reset_name(enum fault_reset reset_at);
+int plan_reset_by_name(const char *name, enum fault_reset *ret_reset);
 
 #endif

@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/number.h"
-#include "user/experiment/plan.h"
+#include "user/experiment/validate.h"
 
 #define TITLE_MAX	 127
 #define CGROUP_MAX	 1023
@@ -17,122 +16,12 @@
 #define LEASE_HIGHEST	 (60 * NS_PER_S)
 #define DURATION_HIGHEST (24 * 3600 * NS_PER_S)
 
-/* Headers that plan_render_answer writes, or that would contradict them. */
-static const char *const reserved_headers[] = {"Content-Length", "Connection", "Transfer-Encoding"};
-
-/* What of a request an effect can see decides what its rule may ask for. */
-static const struct {
-	bool message;	/* acts on what the client sends: TCP only */
-	bool sees_http; /* may be limited to HTTP requests */
-} effect_traits[] = {
-	[FAULT_EFFECT_HANG] = {.message = true, .sees_http = true},
-	[FAULT_EFFECT_ANSWER] = {.message = true, .sees_http = true},
-	[FAULT_EFFECT_ALERT] = {.message = true},
-	[FAULT_EFFECT_COUNT] = {0},
-};
-
-bool plan_effect_is_message(enum fault_effect effect)
-{
-	return effect < FAULT_EFFECT_COUNT && effect_traits[effect].message;
-}
-
-bool plan_effect_sees_http(enum fault_effect effect)
-{
-	return effect < FAULT_EFFECT_COUNT && effect_traits[effect].sees_http;
-}
-
-static bool has_control(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return true;
-	}
-	return false;
-}
-
-static bool is_token_character(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 bool plan_name_is_valid(const char *name)
 {
 	size_t length = strlen(name);
 
 	return length >= 1 && length <= PLAN_FAULT_NAME_MAX && name[0] != '-' && name[0] != '_' &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length;
-}
-
-int plan_header_check(const char *line, size_t length, struct failure *failure)
-{
-	size_t name = 0;
-
-	while (name < length && is_token_character(line[name]))
-		name++;
-	if (name == 0 || name == length || line[name] != ':')
-		return fail(failure, -EINVAL, "header line '%.*s' is not of the form 'Name: value'",
-			    (int)length, line);
-	for (size_t i = name + 1; i < length; i++) {
-		if (((unsigned char)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f)
-			return fail(failure, -EINVAL,
-				    "header '%.*s' holds a control character in its value",
-				    (int)name, line);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(reserved_headers); i++) {
-		if (strlen(reserved_headers[i]) == name &&
-		    strncasecmp(reserved_headers[i], line, name) == 0)
-			return fail(failure, -EINVAL, "header '%s' is written by faultd itself",
-				    reserved_headers[i]);
-	}
-	return 0;
-}
-
-/* Every line ends in CR LF, so that what follows the last one cannot be swallowed by it. */
-static int check_headers(const char *headers, struct failure *failure)
-{
-	while (*headers) {
-		const char *end = strstr(headers, "\r\n");
-		int r;
-
-		if (!end)
-			return fail(failure, -EINVAL, "header lines do not end in CR LF");
-		r = plan_header_check(headers, (size_t)(end - headers), failure);
-		if (r < 0)
-			return r;
-		headers = end + 2;
-	}
-	return 0;
-}
-
-static int check_answer(const struct plan_rule *rule, struct failure *failure)
-{
-	_cleanup_free_ struct fault_answer *answer = NULL;
-	int r;
-
-	if (rule->status < 200 || rule->status > 599)
-		return fail(failure, -EINVAL, "answer status %u is outside 200..599", rule->status);
-	if (rule->reason && has_control(rule->reason))
-		return fail(failure, -EINVAL, "the answer's reason holds a control character");
-	r = rule->headers ? check_headers(rule->headers, failure) : 0;
-	if (r < 0)
-		return r;
-	if (rule->body_length > 0 && !rule->body)
-		return fail(failure, -EINVAL, "the answer's body is missing");
-	if (rule->body_length > 0 && !plan_status_has_body(rule->status))
-		return fail(failure, -EINVAL, "an answer of status %u has no body", rule->status);
-	answer = malloc(sizeof(*answer));
-	if (!answer)
-		return fail(failure, -ENOMEM, "out of memory");
-	for (int close = 0; close <= 1; close++) {
-		r = plan_render_answer(rule, close, answer);
-		if (r == -EMSGSIZE)
-			return fail(failure, -EINVAL, "the answer is longer than %d bytes",
-				    FAULT_ANSWER_MAX);
-		if (r < 0)
-			return fail(failure, r, "out of memory");
-	}
-	return 0;
 }
 
 /* A list within bounds, and there when it is counted. */
@@ -184,7 +73,7 @@ static int check_strings(const struct strings *strings, const char *what, size_t
 		if (!*text || strlen(text) > longest)
 			r = fail(failure, -EINVAL,
 				 "one of the %s is empty or longer than %zu bytes", what, longest);
-		else if (has_control(text))
+		else if (text_has_control(text))
 			r = fail(failure, -EINVAL, "one of the %s holds a control character", what);
 	}
 	return r;
@@ -297,49 +186,33 @@ static int check_match(const struct plan_match *match, struct failure *failure)
 	return 0;
 }
 
-/* Fields that say what the effect does belong to it alone. */
-static int check_effect_fields(const struct plan_rule *rule, struct failure *failure)
+static int check_protocols(const struct plan_rule *rule, struct failure *failure)
 {
-	bool answer = rule->effect == FAULT_EFFECT_ANSWER;
-	bool alert = rule->effect == FAULT_EFFECT_ALERT;
+	unsigned int protocols = plan_effect_protocols(rule->effect, rule->reject);
+	bool tcp = protocols & 1, udp = protocols & 2;
 
-	if (rule->effect == FAULT_EFFECT_LOSS && rule->loss == 0)
-		return fail(failure, -EINVAL, "a loss of 0 %% does nothing");
-	if (rule->loss > FAULT_SHARE_ALWAYS)
-		return fail(failure, -EINVAL, "a loss above 100 %%");
-	if (rule->effect != FAULT_EFFECT_LOSS && rule->loss)
-		return fail(failure, -EINVAL, "a loss belongs to the effect loss only");
-	if (alert && !plan_alert_name(rule->alert))
-		return fail(failure, -EINVAL, "%u is no TLS error alert", rule->alert);
-	if (!alert && rule->alert)
-		return fail(failure, -EINVAL, "an alert belongs to the effect alert only");
-	if (!answer && (rule->status || rule->reason || rule->headers || rule->body_length > 0))
-		return fail(failure, -EINVAL, "an answer belongs to the effect answer only");
-	return answer ? check_answer(rule, failure) : 0;
+	if ((rule->match.tcp && !tcp) || (rule->match.udp && !udp))
+		return fail(failure, -EINVAL, "effect %s acts on %s only",
+			    plan_effect_name(rule->effect), tcp ? "tcp" : "udp");
+	return 0;
 }
 
 static int check_rule(const struct plan_rule *rule, struct failure *failure)
 {
-	const char *effect = plan_effect_name(rule->effect);
 	int r;
 
-	if (!effect)
+	if (!plan_effect_name(rule->effect))
 		return fail(failure, -EINVAL, "effect %u is unknown", (unsigned int)rule->effect);
 	if (rule->share == 0 || rule->share > FAULT_SHARE_ALWAYS)
 		return fail(failure, -EINVAL, "the share is not above 0 %% and at most 100 %%");
-	if (plan_effect_is_message(rule->effect) && rule->match.udp)
-		return fail(failure, -EINVAL, "effect %s acts on tcp only", effect);
-	r = check_match(&rule->match, failure);
-	if (r < 0)
-		return r;
-	if (rule->match.http && !plan_effect_sees_http(rule->effect))
-		return fail(failure, -EINVAL,
-			    "effect %s acts before an HTTP request is seen; match without http",
-			    effect);
-	if (rule->existing == PLAN_EXISTING_ADOPT && !plan_effect_sees_http(rule->effect))
-		return fail(failure, -EINVAL, "effect %s cannot act on a connection that it adopts",
-			    effect);
-	return check_effect_fields(rule, failure);
+	r = check_protocols(rule, failure);
+	if (r == 0)
+		r = check_match(&rule->match, failure);
+	if (r == 0 && rule->existing == PLAN_EXISTING_ADOPT &&
+	    !plan_effect_sees_http(rule->effect, rule->reject))
+		r = fail(failure, -EINVAL, "effect %s cannot act on a connection that it adopts",
+			 plan_effect_name(rule->effect));
+	return r < 0 ? r : validate_effect(rule, failure);
 }
 
 static int check_protect(const struct plan_protect *protect, struct failure *failure)
@@ -367,7 +240,7 @@ static int check_head(const struct plan *plan, struct failure *failure)
 	if (!plan->title || !*plan->title || strlen(plan->title) > TITLE_MAX)
 		return fail(failure, -EINVAL, "the title is missing or longer than %d bytes",
 			    TITLE_MAX);
-	if (has_control(plan->title))
+	if (text_has_control(plan->title))
 		return fail(failure, -EINVAL, "the title holds a control character");
 	r = check_times(plan, failure);
 	if (r < 0)

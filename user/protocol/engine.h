@@ -88,9 +88,12 @@ struct engine_seed {
 
 struct engine_window {
 	__u64 rules;	   /* mask */
-	__u64 duration_ns; /* ENGINE_INJECT */
+	__u64 duration_ns; /* ENGINE_INJECT; ENGINE_LIFT: in which the share falls; 0: at once */
+	__u32 steps;	   /* ENGINE_LIFT over a duration: in this many; 0: smoothly */
+	__u32 padding;
 	/* In the reply: */
-	__u64 starts_at, ends_at; /* ns; for ENGINE_LIFT both the moment of the lift */
+	/* ns; for ENGINE_LIFT the moment of the lift and that at which nothing is left of it */
+	__u64 starts_at, ends_at;
 	/* Connections open at the inject; those destroyed; those looked at from now on. */
 	__u64 existing_found, existing_reset, existing_adopted;
 };
@@ -162,6 +165,7 @@ enum engine_cause {
 	ENGINE_CAUSE_DEADLINE = 4,
 	ENGINE_CAUSE_HALTED = 5,
 	ENGINE_CAUSE_DISARMED = 6,
+	ENGINE_CAUSE_BUDGET = 7, /* the fault's own budget is used up */
 };
 
 struct engine_event {

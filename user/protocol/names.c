@@ -42,8 +42,9 @@ static const char *const cause_names[] = {
 	[ENGINE_CAUSE_DEADLINE] = "deadline",
 	[ENGINE_CAUSE_HALTED] = "halted",
 	[ENGINE_CAUSE_DISARMED] = "disarmed",
+	[ENGINE_CAUSE_BUDGET] = "budget",
 };
-_Static_assert(ARRAY_SIZE(cause_names) == ENGINE_CAUSE_DISARMED + 1, "a cause lacks its name");
+_Static_assert(ARRAY_SIZE(cause_names) == ENGINE_CAUSE_BUDGET + 1, "a cause lacks its name");
 
 static const char *const method_names[] = {
 	[FAULT_METHOD_OTHER] = "other", [FAULT_METHOD_GET] = "GET",

@@ -188,12 +188,97 @@ static int read_existing(const json_t *value, void *target, struct failure *fail
 	return fail(failure, -EINVAL, "must be \"keep\", \"reset\" or \"adopt\"");
 }
 
+static int read_dns(const json_t *value, void *target, struct failure *failure)
+{
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+
+	if (plan_dns_by_name(text, target))
+		return fail(failure, -EINVAL,
+			    "must be \"nxdomain\", \"servfail\", \"refused\" or \"drop\"");
+	return 0;
+}
+
+static int read_reset(const json_t *value, void *target, struct failure *failure)
+{
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+
+	if (plan_reset_by_name(text, target))
+		return fail(failure, -EINVAL, "must be \"connect\", \"request\" or \"live\"");
+	return 0;
+}
+
+static int read_reject(const json_t *value, void *target, struct failure *failure)
+{
+	enum fault_effect effect = FAULT_EFFECT_NONE;
+
+	if (json_is_string(value))
+		plan_effect_by_name(json_string_value(value), &effect);
+	if (effect != FAULT_EFFECT_ANSWER && effect != FAULT_EFFECT_HANG &&
+	    effect != FAULT_EFFECT_REFUSE)
+		return fail(failure, -EINVAL, "must be \"answer\", \"hang\" or \"refuse\"");
+	*(enum fault_effect *)target = effect;
+	return 0;
+}
+
+static int read_ramp(const json_t *value, void *target, struct failure *failure)
+{
+	static const struct json_field fields[] = {
+		{"from_ppm", json_read_u32, offsetof(struct fault_shape, ramp_from), true},
+		{"to_ppm", json_read_u32, offsetof(struct fault_shape, ramp_to), true},
+		{"over_ns", json_read_u64, offsetof(struct fault_shape, ramp_over), true},
+	};
+
+	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
+}
+
+static int read_flap(const json_t *value, void *target, struct failure *failure)
+{
+	static const struct json_field fields[] = {
+		{"period_ns", json_read_u64, offsetof(struct fault_shape, flap_period), true},
+		{"duty_ppm", json_read_u32, offsetof(struct fault_shape, flap_duty), true},
+	};
+
+	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
+}
+
+static int read_budget(const json_t *value, void *target, struct failure *failure)
+{
+	static const struct json_field fields[] = {
+		{"hits", json_read_u64, offsetof(struct fault_shape, budget_hits), false},
+		{"connections", json_read_u64, offsetof(struct fault_shape, budget_connections),
+		 false},
+	};
+
+	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
+}
+
+static int read_shape(const json_t *value, void *target, struct failure *failure)
+{
+	static const struct json_field fields[] = {
+		{"ramp", read_ramp, 0, false},
+		{"flap", read_flap, 0, false},
+		{"budget", read_budget, 0, false},
+		{"first", json_read_u64, offsetof(struct fault_shape, first), false},
+	};
+
+	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
+}
+
 static const struct json_field rule_fields[] = {
 	{"fault", json_read_string, offsetof(struct plan_rule, fault), true},
 	{"effect", read_effect, offsetof(struct plan_rule, effect), true},
 	{"share_ppm", json_read_u32, offsetof(struct plan_rule, share), false},
 	{"loss_ppm", json_read_u32, offsetof(struct plan_rule, loss), false},
 	{"alert", json_read_u8, offsetof(struct plan_rule, alert), false},
+	{"dns", read_dns, offsetof(struct plan_rule, dns), false},
+	{"at", read_reset, offsetof(struct plan_rule, reset_at), false},
+	{"after", json_read_u64, offsetof(struct plan_rule, after), false},
+	{"rate", json_read_u64, offsetof(struct plan_rule, rate), false},
+	{"capacity", json_read_u64, offsetof(struct plan_rule, capacity), false},
+	{"burst", json_read_u64, offsetof(struct plan_rule, burst), false},
+	{"reject_cost_millionths", json_read_u32, offsetof(struct plan_rule, reject_cost), false},
+	{"reject", read_reject, offsetof(struct plan_rule, reject), false},
+	{"shape", read_shape, offsetof(struct plan_rule, shape), false},
 	{"quic", read_quic, offsetof(struct plan_rule, quic_allow), false},
 	{"existing", read_existing, offsetof(struct plan_rule, existing), false},
 	{"match", read_match, offsetof(struct plan_rule, match), true},
@@ -204,8 +289,16 @@ static int read_rule(const json_t *value, void *target, struct failure *failure)
 {
 	struct plan_rule *rule = target;
 
+	int r;
+
 	rule->share = FAULT_SHARE_ALWAYS;
-	return json_read_object(value, rule_fields, ARRAY_SIZE(rule_fields), rule, failure);
+	r = json_read_object(value, rule_fields, ARRAY_SIZE(rule_fields), rule, failure);
+	/* Their first words are zero: what was not said must not pass for them. */
+	if (!r && rule->effect == FAULT_EFFECT_DNS && !json_object_get(value, "dns"))
+		r = fail(failure, -EINVAL, "'dns' is missing");
+	if (!r && rule->effect == FAULT_EFFECT_RESET && !json_object_get(value, "at"))
+		r = fail(failure, -EINVAL, "'at' is missing");
+	return r;
 }
 
 static int read_protect_ports(const json_t *value, void *target, struct failure *failure)

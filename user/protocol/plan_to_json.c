@@ -105,6 +105,65 @@ static const char *const existing_words[] = {
 };
 _Static_assert(ARRAY_SIZE(existing_words) == PLAN_EXISTING_COUNT, "a word is missing");
 
+static void set_u64(json_t *object, const char *key, uint64_t value, int *r)
+{
+	set(object, key, json_integer((json_int_t)(value & INT64_MAX)), r);
+}
+
+static json_t *write_shape(const struct fault_shape *shape, int *r)
+{
+	json_t *object = json_object();
+
+	if (shape->ramp_over)
+		set(object, "ramp",
+		    json_pack("{s:I, s:I, s:I}", "from_ppm", (json_int_t)shape->ramp_from, "to_ppm",
+			      (json_int_t)shape->ramp_to, "over_ns", (json_int_t)shape->ramp_over),
+		    r);
+	if (shape->flap_period)
+		set(object, "flap",
+		    json_pack("{s:I, s:I}", "period_ns", (json_int_t)shape->flap_period, "duty_ppm",
+			      (json_int_t)shape->flap_duty),
+		    r);
+	if (shape->budget_hits || shape->budget_connections)
+		set(object, "budget",
+		    json_pack("{s:I, s:I}", "hits", (json_int_t)shape->budget_hits, "connections",
+			      (json_int_t)shape->budget_connections),
+		    r);
+	if (shape->first)
+		set_u64(object, "first", shape->first, r);
+	return object;
+}
+
+/* Only what belongs to the effect: the others are read as 0. */
+static void write_effect(json_t *object, const struct plan_rule *rule, int *r)
+{
+	switch (rule->effect) {
+	case FAULT_EFFECT_RESET:
+		set(object, "at", json_string(plan_reset_name(rule->reset_at)), r);
+		break;
+	case FAULT_EFFECT_CUT:
+	case FAULT_EFFECT_STALL:
+		set_u64(object, "after", rule->after, r);
+		break;
+	case FAULT_EFFECT_RATE:
+		set_u64(object, "rate", rule->rate, r);
+		break;
+	case FAULT_EFFECT_DNS:
+		set(object, "dns", json_string(plan_dns_name(rule->dns)), r);
+		break;
+	case FAULT_EFFECT_OVERLOAD:
+		set_u64(object, "capacity", rule->capacity, r);
+		set_u64(object, "burst", rule->burst, r);
+		set_u64(object, "reject_cost_millionths", rule->reject_cost, r);
+		set(object, "reject", json_string(plan_effect_name(rule->reject)), r);
+		break;
+	default:
+		break;
+	}
+	if (plan_effect_answers(rule->effect, rule->reject))
+		set(object, "answer", write_answer(rule, r), r);
+}
+
 static json_t *write_rule(const struct plan_rule *rule, int *r)
 {
 	const char *effect = plan_effect_name(rule->effect);
@@ -118,8 +177,9 @@ static json_t *write_rule(const struct plan_rule *rule, int *r)
 	set(object, "quic", json_string(rule->quic_allow ? "allow" : "block"), r);
 	set(object, "existing", json_string(existing_words[rule->existing]), r);
 	set(object, "match", write_match(&rule->match, r), r);
-	if (rule->effect == FAULT_EFFECT_ANSWER)
-		set(object, "answer", write_answer(rule, r), r);
+	if (memcmp(&rule->shape, &(struct fault_shape){0}, sizeof(rule->shape)) != 0)
+		set(object, "shape", write_shape(&rule->shape, r), r);
+	write_effect(object, rule, r);
 	return object;
 }
 

@@ -332,6 +332,36 @@ static void test_layers(void **state)
 	finish(draft, &classified);
 }
 
+/* An overload is carried out where it rejects. */
+static void test_layer_of_overload(void **state)
+{
+	struct draft *draft = draft_of(6, 0);
+	struct classified classified;
+
+	(void)state;
+	draft->rules[0].rule.effect = FAULT_EFFECT_STALL;
+	draft->rules[1].rule.effect = FAULT_EFFECT_CUT;
+	draft->rules[2].rule.effect = FAULT_EFFECT_DNS;
+	for (__u32 i = 3; i < 6; i++)
+		draft->rules[i].rule.effect = FAULT_EFFECT_OVERLOAD;
+	draft->rules[3].rule.reject = FAULT_EFFECT_REFUSE;
+	draft->rules[4].rule.reject = FAULT_EFFECT_HANG;
+	draft->rules[5].rule.reject = FAULT_EFFECT_HANG;
+	assert_int_equal(classify(draft, &classified), 0);
+	assert_int_equal(classified.control.packet_rules, 1);
+	assert_int_equal(classified.control.link_rules, 6);
+	assert_int_equal(classified.control.connect_rules, 8);
+	assert_int_equal(classified.control.message_rules, 48);
+	assert_int_equal(classified.control.flags,
+			 FAULT_CONTROL_PACKET | FAULT_CONTROL_LINK | FAULT_CONTROL_MESSAGE);
+	classified_free(&classified);
+	draft->rules[5].rule.reject = FAULT_EFFECT_ANSWER;
+	assert_int_equal(classify(draft, &classified), 0);
+	assert_int_equal(classified.control.message_rules, 48);
+	assert_true(classified.control.flags & FAULT_CONTROL_ANSWER);
+	finish(draft, &classified);
+}
+
 /* What is not needed is not attached: the flags decide. */
 static void test_flags(void **state)
 {
@@ -382,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_cgroups_inherit),
 		cmocka_unit_test(test_learned),
 		cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_layer_of_overload),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_all_bits),
 	};

@@ -92,7 +92,7 @@ static void test_inject(void **state)
 	struct fixture *fixture = *state;
 	struct engine_window window = {.rules = 5, .duration_ns = 3 * SECOND};
 
-	fixture->windows[0] = (struct fault_window){1, 2, 3, 4, 5, 6, 0};
+	fixture->windows[0] = (struct fault_window){1, 2, 3, 4, 5, 6, 7, 8};
 	assert_int_equal(engine_inject(fixture->engine, &window, 101 * SECOND, NULL), 0);
 	assert_int_equal(window.starts_at, 101 * SECOND);
 	assert_int_equal(window.ends_at, 104 * SECOND);
@@ -102,6 +102,8 @@ static void test_inject(void **state)
 	assert_int_equal(fixture->windows[0].last_hit_at, 0);
 	assert_int_equal(fixture->windows[0].first_pass_after, 0);
 	assert_int_equal(fixture->windows[0].injection, 7);
+	assert_int_equal(fixture->windows[0].fall_steps, 0);
+	assert_int_equal(fixture->windows[0].falls_at, 0);
 	assert_int_equal(fixture->windows[1].ends_at, 0);
 	assert_int_equal(fixture->windows[2].injection, 1);
 	assert_int_equal(engine_next(fixture->engine), 104 * SECOND);
@@ -164,6 +166,80 @@ static void test_lift(void **state)
 	assert_int_equal(fixture->windows[0].ends_at, 103 * SECOND);
 }
 
+static void test_staged_lift(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_window window = {.rules = 3, .duration_ns = 8 * SECOND, .steps = 4};
+	struct failure failure = {};
+
+	fixture->control.lease_until = 170 * SECOND;
+	inject(fixture, 1, 5 * SECOND, 101 * SECOND);
+	/* It ends when the lift says, which is later than was planned; rule 1 is not open. */
+	assert_int_equal(engine_lift_staged(fixture->engine, &window, 103 * SECOND, NULL), 0);
+	assert_int_equal(window.starts_at, 103 * SECOND);
+	assert_int_equal(window.ends_at, 111 * SECOND);
+	assert_int_equal(fixture->windows[0].starts_at, 101 * SECOND);
+	assert_int_equal(fixture->windows[0].ends_at, 111 * SECOND);
+	assert_int_equal(fixture->windows[0].falls_at, 103 * SECOND);
+	assert_int_equal(fixture->windows[0].fall_steps, 4);
+	assert_int_equal(fixture->windows[1].ends_at, 0);
+	assert_int_equal(engine_next(fixture->engine), 111 * SECOND);
+	assert_int_equal(engine_lift_staged(fixture->engine, &window, 104 * SECOND, &failure),
+			 -EALREADY);
+	assert_string_equal(failure.text, "'a' is being lifted already");
+	engine_tick(fixture->engine, 112 * SECOND);
+	expect_event(fixture, ENGINE_EVENT_LIFTED, ENGINE_CAUSE_LIFTED, 1, 111 * SECOND);
+	expect_event(fixture, 0, 0, 0, 0);
+}
+
+static void test_staged_lift_is_capped(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_window window = {.rules = 1, .duration_ns = ~0ULL};
+
+	fixture->control.lease_until = 170 * SECOND;
+	inject(fixture, 1, 5 * SECOND, 101 * SECOND);
+	assert_int_equal(engine_lift_staged(fixture->engine, &window, 103 * SECOND, NULL), 0);
+	assert_int_equal(window.ends_at, 160 * SECOND);
+	assert_int_equal(fixture->windows[0].ends_at, 160 * SECOND);
+	/* What is left of it can still be lifted at once. */
+	engine_lift(fixture->engine, 1, ENGINE_CAUSE_LIFTED, 105 * SECOND);
+	expect_event(fixture, ENGINE_EVENT_LIFTED, ENGINE_CAUSE_LIFTED, 1, 105 * SECOND);
+	assert_int_equal(fixture->windows[0].ends_at, 105 * SECOND);
+	/* The next injection is whole. */
+	inject(fixture, 1, 5 * SECOND, 106 * SECOND);
+	assert_int_equal(fixture->windows[0].falls_at, 0);
+}
+
+static void test_staged_lift_of_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine_window window = {.rules = 15, .duration_ns = 8 * SECOND};
+
+	assert_int_equal(engine_lift_staged(fixture->engine, &window, 103 * SECOND, NULL), 0);
+	assert_int_equal(window.ends_at, 103 * SECOND);
+	assert_int_equal(fixture->windows[0].ends_at, 0);
+	expect_event(fixture, 0, 0, 0, 0);
+}
+
+static void test_budget(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fault_event spent = {
+		.at = 102 * SECOND, .kind = FAULT_EVENT_BUDGET, .rule = 1, .injection = 1};
+
+	inject(fixture, 3, 5 * SECOND, 101 * SECOND);
+	engine_end_budget(fixture->engine, &spent);
+	expect_event(fixture, ENGINE_EVENT_LIFTED, ENGINE_CAUSE_BUDGET, 2, 102 * SECOND);
+	assert_int_equal(fixture->windows[0].ends_at, 106 * SECOND);
+	assert_int_equal(fixture->windows[1].ends_at, 102 * SECOND);
+	/* What the first injection had to say does not end the second. */
+	inject(fixture, 2, 5 * SECOND, 103 * SECOND);
+	engine_end_budget(fixture->engine, &spent);
+	expect_event(fixture, 0, 0, 0, 0);
+	assert_int_equal(fixture->windows[1].ends_at, 108 * SECOND);
+}
+
 /* A lease that lapsed is not revived by a renewal: what it ended stays ended. */
 static void test_lease(void **state)
 {
@@ -217,6 +293,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_inject_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_planned_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lift, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_staged_lift, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_staged_lift_is_capped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_staged_lift_of_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lease, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_deadline, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lease_grace, set_up, tear_down),

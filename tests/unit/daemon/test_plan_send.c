@@ -29,7 +29,11 @@ static const char text[] =
 	"\"methods\":[\"GET\"],\"http\":true,\"cgroups\":[\"/c\"]},"
 	"\"answer\":{\"status\":503,\"body_base64\":\"bm8=\"}},"
 	"{\"fault\":\"c\",\"effect\":\"hang\",\"quic\":\"allow\",\"match\":{"
-	"\"protocols\":[\"tcp\"],\"names\":[\"c.example\"]}}]}";
+	"\"protocols\":[\"tcp\"],\"names\":[\"c.example\"]}},"
+	"{\"fault\":\"d\",\"effect\":\"overload\",\"capacity\":20000,\"burst\":20,"
+	"\"reject_cost_millionths\":500000,\"reject\":\"answer\",\"shape\":{\"first\":3},\"match\":"
+	"{"
+	"\"protocols\":[\"tcp\"],\"ports\":[\"80\"]},\"answer\":{\"status\":503}}]}";
 
 /* The engine's side. */
 struct peer {
@@ -130,13 +134,12 @@ static void test_whole_plan(void **state)
 	assert_int_equal(send_plan(&peer, &failure), 0);
 	assert_int_equal(peer.bad, 0);
 	draft = peer.draft;
-	assert_int_equal(draft_check(draft, &failure), 0);
 	assert_int_equal(draft->begin.uid, 1000);
 	assert_int_equal(draft->begin.seed, 7);
 	assert_string_equal(draft->begin.title, "Try");
 	/* A lease longer than the run is as long as the run. */
 	assert_int_equal(draft->begin.lease_ns, 2000000000);
-	assert_int_equal(draft->rules_count, 3);
+	assert_int_equal(draft->rules_count, 4);
 	assert_int_equal(draft->rules[0].tcp_udp, 3);
 	assert_int_equal(draft->rules[0].existing, 1);
 	assert_int_equal(draft->rules[0].rule.flags, 0);
@@ -147,7 +150,14 @@ static void test_whole_plan(void **state)
 	assert_int_equal(draft->rules[2].rule.flags, FAULT_RULE_BY_NAME);
 	assert_non_null(draft->answers[1][0]);
 	assert_non_null(draft->answers[1][1]);
-	assert_int_equal(draft->matches_count, 4 + 4 + 1 + 2 + 1);
+	assert_int_equal(draft->rules[3].rule.capacity, 20000);
+	assert_int_equal(draft->rules[3].rule.burst, 20);
+	assert_int_equal(draft->rules[3].rule.reject_cost, 500000);
+	assert_int_equal(draft->rules[3].rule.reject, FAULT_EFFECT_ANSWER);
+	assert_int_equal(draft->rules[3].rule.shape.first, 3);
+	assert_int_equal(draft->rules[3].rule.flags, 0);
+	assert_non_null(draft->answers[3][1]);
+	assert_int_equal(draft->matches_count, 4 + 4 + 1 + 1 + 2 + 1);
 	assert_int_equal(draft->seeds_count, 3);
 	assert_true(draft_has(draft, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP));
 	assert_true(draft_has(draft, ENGINE_PROTECTION, ENGINE_DIMENSION_PORT));

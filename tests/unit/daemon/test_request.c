@@ -160,6 +160,40 @@ static void rule_flags(struct engine_request *r)
 {
 	r->u.rule.rule.flags = 8;
 }
+static void cut_nothing(struct engine_request *r)
+{
+	r->u.rule.rule.effect = FAULT_EFFECT_CUT;
+}
+static void stray_rate(struct engine_request *r)
+{
+	r->u.rule.rule.rate = 1000;
+}
+static void bare_flap(struct engine_request *r)
+{
+	r->u.rule.rule.shape.flap_period = NS_PER_S;
+}
+static void overload_drop(struct engine_request *r)
+{
+	r->u.rule.rule.effect = FAULT_EFFECT_OVERLOAD;
+	r->u.rule.rule.reject = FAULT_EFFECT_DROP;
+}
+static void shape_padding(struct engine_request *r)
+{
+	r->u.rule.rule.shape.padding = 1;
+}
+static void steps_at_once(struct engine_request *r)
+{
+	r->u.window.duration_ns = 0;
+	r->u.window.steps = 4;
+}
+static void many_steps(struct engine_request *r)
+{
+	r->u.window.steps = 1001;
+}
+static void window_padding(struct engine_request *r)
+{
+	r->u.window.padding = 1;
+}
 static void share(struct engine_request *r)
 {
 	r->u.rule.rule.share = 1000001;
@@ -174,7 +208,7 @@ static void methods(struct engine_request *r)
 }
 static void padding(struct engine_request *r)
 {
-	r->u.rule.rule.padding[0] = 1;
+	r->u.rule.rule.padding[1] = 1;
 }
 static void existing(struct engine_request *r)
 {
@@ -348,12 +382,17 @@ static const struct {
 	{ENGINE_RULE, no_protocol, -EINVAL, "protocol bits 0x0"},
 	{ENGINE_RULE, odd_protocol, -EINVAL, "protocol bits 0x4"},
 	{ENGINE_RULE, no_effect, -EINVAL, "effect 0 is none"},
-	{ENGINE_RULE, high_effect, -EINVAL, "effect 8 is none"},
+	{ENGINE_RULE, high_effect, -EINVAL, "effect 14 is none"},
 	{ENGINE_RULE, rule_flags, -EINVAL, "unknown rule flags 0x8"},
 	{ENGINE_RULE, share, -ERANGE, "a share or loss above 1000000"},
 	{ENGINE_RULE, loss, -ERANGE, "a share or loss above 1000000"},
 	{ENGINE_RULE, methods, -EINVAL, "method bits 0x100"},
 	{ENGINE_RULE, padding, -EINVAL, "padding is not 0"},
+	{ENGINE_RULE, shape_padding, -EINVAL, "padding is not 0"},
+	{ENGINE_RULE, cut_nothing, -EINVAL, "cut acts after 1 byte to 1 TiB, not after 0"},
+	{ENGINE_RULE, stray_rate, -EINVAL, "a rate belongs to the effect rate only"},
+	{ENGINE_RULE, bare_flap, -EINVAL, "the duty of a flap is not between 0 % and 100 %"},
+	{ENGINE_RULE, overload_drop, -EINVAL, "an overload rejects by answer, hang or refuse"},
 	{ENGINE_RULE, existing, -EINVAL, "existing is 3"},
 	{ENGINE_RULE, no_fault, -EINVAL, "the fault's name has 0 bytes, 1 to 63 are allowed"},
 	{ENGINE_RULE, endless_fault, -EINVAL, "the fault's name has no end"},
@@ -387,6 +426,9 @@ static const struct {
 	{ENGINE_INJECT, no_window, -EINVAL, "no rules are named"},
 	{ENGINE_INJECT, no_length, -EINVAL, "the window has no length"},
 	{ENGINE_LIFT, no_window, -EINVAL, "no rules are named"},
+	{ENGINE_LIFT, steps_at_once, -EINVAL, "a lift in 4 steps takes no time"},
+	{ENGINE_LIFT, many_steps, -ERANGE, "1001 steps, at most 1000 are allowed"},
+	{ENGINE_LIFT, window_padding, -EINVAL, "padding is not 0"},
 	{ENGINE_RULE_STATUS, rule_index, -ERANGE, "rule 64 is not below 64"},
 	{ENGINE_SERIES, series_order, -ERANGE, "buckets 1 to 0"},
 	{ENGINE_SERIES, series_long, -ERANGE, "1048577 buckets, at most 1048576 are read at once"},

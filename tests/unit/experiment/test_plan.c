@@ -26,7 +26,8 @@ static void test_strings(void **state)
 static void test_effects(void **state)
 {
 	static const char *const names[FAULT_EFFECT_COUNT] = {
-		NULL, "refuse", "unreachable", "drop", "loss", "hang", "answer", "alert"};
+		NULL,	 "refuse", "unreachable", "drop",  "loss", "hang", "answer",
+		"alert", "reset",  "cut",	  "stall", "rate", "dns",  "overload"};
 	enum fault_effect effect = FAULT_EFFECT_NONE;
 
 	(void)state;
@@ -37,7 +38,51 @@ static void test_effects(void **state)
 		assert_int_equal(plan_effect_by_name(names[i], &effect), 0);
 		assert_int_equal(effect, i);
 	}
-	assert_int_equal(plan_effect_by_name("reset", &effect), -ENOENT);
+	assert_int_equal(plan_effect_by_name("delay", &effect), -ENOENT);
+}
+
+static void test_words(void **state)
+{
+	enum fault_dns dns = FAULT_DNS_DROP;
+	enum fault_reset reset_at = FAULT_RESET_CONNECT;
+
+	(void)state;
+	assert_int_equal(plan_dns_by_name("nxdomain", &dns), 0);
+	assert_int_equal(dns, 3);
+	assert_string_equal(plan_dns_name(FAULT_DNS_REFUSED), "refused");
+	assert_string_equal(plan_dns_name(FAULT_DNS_DROP), "drop");
+	assert_null(plan_dns_name((enum fault_dns)1));
+	assert_null(plan_dns_name((enum fault_dns)6));
+	assert_int_equal(plan_dns_by_name("", &dns), -ENOENT);
+	assert_int_equal(plan_reset_by_name("live", &reset_at), 0);
+	assert_int_equal(reset_at, FAULT_RESET_LIVE);
+	assert_string_equal(plan_reset_name(FAULT_RESET_REQUEST), "request");
+	assert_null(plan_reset_name((enum fault_reset)3));
+	assert_int_equal(plan_reset_by_name("never", &reset_at), -ENOENT);
+}
+
+static void test_layers(void **state)
+{
+	(void)state;
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_REFUSE, 0), PLAN_LAYER_CONNECT);
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_STALL, 0), PLAN_LAYER_PACKET);
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_CUT, 0), PLAN_LAYER_LINK);
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_ALERT, 0), PLAN_LAYER_MESSAGE);
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_NONE, 0), PLAN_LAYER_NONE);
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_COUNT, 0), PLAN_LAYER_NONE);
+	/* An overload is of the layer that it rejects by. */
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_OVERLOAD, FAULT_EFFECT_REFUSE),
+			 PLAN_LAYER_CONNECT);
+	assert_int_equal(plan_effect_layer(FAULT_EFFECT_OVERLOAD, FAULT_EFFECT_HANG),
+			 PLAN_LAYER_MESSAGE);
+	assert_true(plan_effect_answers(FAULT_EFFECT_OVERLOAD, FAULT_EFFECT_ANSWER));
+	assert_true(plan_effect_answers(FAULT_EFFECT_ANSWER, FAULT_EFFECT_NONE));
+	assert_false(plan_effect_answers(FAULT_EFFECT_OVERLOAD, FAULT_EFFECT_HANG));
+	assert_true(plan_effect_sees_http(FAULT_EFFECT_OVERLOAD, FAULT_EFFECT_HANG));
+	assert_false(plan_effect_sees_http(FAULT_EFFECT_OVERLOAD, FAULT_EFFECT_REFUSE));
+	assert_int_equal(plan_effect_protocols(FAULT_EFFECT_DNS, 0), 2);
+	assert_int_equal(plan_effect_protocols(FAULT_EFFECT_LOSS, 0), 3);
+	assert_int_equal(plan_effect_protocols(FAULT_EFFECT_RATE, 0), 1);
 }
 
 static void test_alerts(void **state)
@@ -126,6 +171,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_effects),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_render),
 		cmocka_unit_test(test_render_without_body),

@@ -21,7 +21,7 @@ static void test_every_value_has_a_word(void **state)
 		assert_non_null(fault_reason_name(i));
 	for (unsigned int i = ENGINE_EVENT_FIRST_HIT; i <= ENGINE_EVENT_RELEASED; i++)
 		assert_non_null(engine_event_name(i));
-	for (unsigned int i = 0; i <= ENGINE_CAUSE_DISARMED; i++)
+	for (unsigned int i = 0; i <= ENGINE_CAUSE_BUDGET; i++)
 		assert_non_null(engine_cause_name(i));
 	for (unsigned int i = 0; i < FAULT_METHOD_COUNT; i++)
 		assert_non_null(fault_method_name(i));
@@ -33,7 +33,7 @@ static void test_what_is_none(void **state)
 	assert_null(fault_reason_name(FAULT_REASON_COUNT));
 	assert_null(engine_event_name(0));
 	assert_null(engine_event_name(ENGINE_EVENT_RELEASED + 1));
-	assert_null(engine_cause_name(ENGINE_CAUSE_DISARMED + 1));
+	assert_null(engine_cause_name(ENGINE_CAUSE_BUDGET + 1));
 	assert_null(fault_method_name(FAULT_METHOD_COUNT));
 }
 

@@ -49,6 +49,54 @@ static void test_round_trip(void **state)
 	plan_free(&plan);
 }
 
+#define WRITTEN "\"loss_ppm\":0,\"alert\":0,\"quic\":\"block\",\"existing\":\"keep\",\"match\":{"
+#define MATCH_END                                                                                  \
+	"\"prefixes\":[],\"names\":[\"a.example\"],\"paths\":[],\"methods\":[],\"http\":false,"    \
+	"\"cgroups\":[]}"
+#define RULE_OF(effect) "{\"fault\":\"a\",\"effect\":\"" effect "\",\"share_ppm\":1000000," WRITTEN
+#define ON_TCP		"\"protocols\":[\"tcp\"],\"ports\":[]," MATCH_END ","
+#define ON_UDP		"\"protocols\":[\"udp\"],\"ports\":[\"53\"]," MATCH_END ","
+
+/* One rule of each effect and each shape that has keys of its own. */
+static const char wide[] = HEAD
+	"\"scope\":{\"cgroups\":[],\"units\":[]},\"protect\":[],\"rules\":[" RULE_OF("reset") ON_TCP
+	"\"at\":\"live\"}," RULE_OF("cut") ON_TCP "\"after\":1048576}," RULE_OF("stall") ON_TCP
+	"\"shape\":{\"first\":3},\"after\":65536}," RULE_OF("rate") ON_TCP
+	"\"shape\":{\"flap\":{\"period_ns\":10000000000,\"duty_ppm\":500000}},\"rate\":1250000}"
+	"," RULE_OF("dns") ON_UDP
+	"\"shape\":{\"budget\":{\"hits\":5,\"connections\":0}},\"dns\":\"servfail\"}," RULE_OF(
+		"overload") ON_TCP
+	"\"shape\":{\"ramp\":{\"from_ppm\":0,\"to_ppm\":1000000,\"over_ns\":30000000000}},"
+	"\"capacity\":20000,\"burst\":20,\"reject_cost_millionths\":500000,"
+	"\"reject\":\"answer\",\"answer\":{\"status\":429,\"body_base64\":\"\"}}]}";
+
+static void test_effects_and_shapes(void **state)
+{
+	struct failure failure = {};
+	struct plan plan = {};
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(plan_from_json(wide, strlen(wide), &plan, &failure), 0);
+	assert_int_equal(plan.rules[0].reset_at, FAULT_RESET_LIVE);
+	assert_int_equal(plan.rules[1].after, 1048576);
+	assert_int_equal(plan.rules[2].shape.first, 3);
+	assert_int_equal(plan.rules[3].rate, 1250000);
+	assert_int_equal(plan.rules[3].shape.flap_duty, 500000);
+	assert_int_equal(plan.rules[4].dns, FAULT_DNS_SERVFAIL);
+	assert_int_equal(plan.rules[4].shape.budget_hits, 5);
+	assert_int_equal(plan.rules[5].capacity, 20000);
+	assert_int_equal(plan.rules[5].burst, 20);
+	assert_int_equal(plan.rules[5].reject_cost, 500000);
+	assert_int_equal(plan.rules[5].reject, FAULT_EFFECT_ANSWER);
+	assert_int_equal(plan.rules[5].status, 429);
+	assert_int_equal(plan.rules[5].shape.ramp_over, 30000000000);
+	assert_int_equal(plan_to_json(&plan, &text), 0);
+	assert_string_equal(text, wide);
+	free(text);
+	plan_free(&plan);
+}
+
 static void test_fields(void **state)
 {
 	struct plan plan = {};
@@ -110,7 +158,7 @@ static const struct {
 	{HEAD "\"rules\":[{\"quic\":\"maybe\"}]}",
 	 "rules: 0: quic: must be \"block\" or \"allow\""},
 	{HEAD "\"rules\":[{\"existing\":true}]}",
-	 "rules: 0: existing: must be \"keep\" or \"reset\""},
+	 "rules: 0: existing: must be \"keep\", \"reset\" or \"adopt\""},
 	{HEAD "\"rules\":[{\"share_ppm\":4294967296}]}",
 	 "rules: 0: share_ppm: 4294967296 is not within 0 to 4294967295"},
 	{HEAD "\"rules\":[{\"alert\":256}]}", "rules: 0: alert: 256 is not within 0 to 255"},
@@ -132,6 +180,25 @@ static const struct {
 	{HEAD "\"rules\":[{\"answer\":{\"body_base64\":\"?\"}}]}",
 	 "rules: 0: answer: body_base64: is not base64"},
 	{HEAD "\"rules\":[{\"answer\":{}}]}", "rules: 0: answer: 'status' is missing"},
+	{HEAD "\"rules\":[{\"fault\":\"a\",\"effect\":\"dns\"," MATCH "}]}",
+	 "rules: 0: 'dns' is missing"},
+	{HEAD "\"rules\":[{\"fault\":\"a\",\"effect\":\"reset\"," MATCH "}]}",
+	 "rules: 0: 'at' is missing"},
+	{HEAD "\"rules\":[{\"dns\":\"notimp\"}]}",
+	 "rules: 0: dns: must be \"nxdomain\", \"servfail\", \"refused\" or \"drop\""},
+	{HEAD "\"rules\":[{\"at\":0}]}",
+	 "rules: 0: at: must be \"connect\", \"request\" or \"live\""},
+	{HEAD "\"rules\":[{\"reject\":\"drop\"}]}",
+	 "rules: 0: reject: must be \"answer\", \"hang\" or \"refuse\""},
+	{HEAD "\"rules\":[{\"shape\":{\"ramp\":{\"from_ppm\":0,\"to_ppm\":1}}}]}",
+	 "rules: 0: shape: ramp: 'over_ns' is missing"},
+	{HEAD "\"rules\":[{\"shape\":{\"flap\":{\"period_ns\":1}}}]}",
+	 "rules: 0: shape: flap: 'duty_ppm' is missing"},
+	{HEAD "\"rules\":[{\"shape\":{\"wave\":1}}]}", "rules: 0: shape: unknown key 'wave'"},
+	{HEAD "\"rules\":[{\"shape\":{\"budget\":{\"hits\":-1}}}]}",
+	 "rules: 0: shape: budget: hits: -1 is not within 0 to 9223372036854775807"},
+	{HEAD "\"rules\":[{\"fault\":\"a\",\"effect\":\"cut\"," MATCH "}]}",
+	 "fault a: cut acts after 1 byte to 1 TiB, not after 0"},
 	{HEAD "\"scope\":{\"units\":\"a\"}," RULES, "scope: units: must be a list"},
 	{HEAD "\"protect\":[{\"ports\":[\"22\"]}]," RULES, "protect: 0: 'prefix' is missing"},
 	{HEAD "\"protect\":[{\"prefix\":\"ten\"}]," RULES,
@@ -192,9 +259,10 @@ static void test_too_many_rules(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_size),	   cmocka_unit_test(test_too_many_rules),
+		cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_effects_and_shapes),
+		cmocka_unit_test(test_fields),	       cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_refusals),       cmocka_unit_test(test_size),
+		cmocka_unit_test(test_too_many_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

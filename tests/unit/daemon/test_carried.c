@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/check.h"
+
+#include <errno.h>
+
+#include "user/daemon/carried.h"
+
+static void test_effects(void **state)
+{
+	struct fault_rule rule = {.effect = FAULT_EFFECT_COUNT};
+	struct failure failure = {};
+
+	(void)state;
+	assert_int_equal(carried_check(&rule, &failure), -EOPNOTSUPP);
+	assert_string_equal(failure.text, "? is not carried out by this build's kernel programs");
+	for (__u16 effect = FAULT_EFFECT_REFUSE; effect <= FAULT_EFFECT_ALERT; effect++) {
+		rule.effect = effect;
+		assert_int_equal(carried_check(&rule, NULL), 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_effects),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/experiment/plan.h"
+
+#define SHAPED(...)                                                                                \
+	{                                                                                          \
+		.effect = FAULT_EFFECT_REFUSE, .share = FAULT_SHARE_ALWAYS, .shape = {             \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+#define OVERLOAD(...)                                                                              \
+	{                                                                                          \
+		.effect = FAULT_EFFECT_OVERLOAD, .share = FAULT_SHARE_ALWAYS, __VA_ARGS__          \
+	}
+
+static const struct {
+	struct plan_rule rule;
+	const char *text; /* NULL: it is fine */
+} cases[] = {
+	{{.effect = FAULT_EFFECT_RESET, .reset_at = FAULT_RESET_LIVE}, NULL},
+	{{.effect = FAULT_EFFECT_RESET, .reset_at = 3}, "3 is no moment of a reset"},
+	{{.effect = FAULT_EFFECT_REFUSE, .reset_at = FAULT_RESET_LIVE},
+	 "a moment of the reset belongs to the effect reset only"},
+	{{.effect = FAULT_EFFECT_CUT, .after = 1}, NULL},
+	{{.effect = FAULT_EFFECT_STALL, .after = 1ULL << 40}, NULL},
+	{{.effect = FAULT_EFFECT_CUT}, "cut acts after 1 byte to 1 TiB, not after 0"},
+	{{.effect = FAULT_EFFECT_STALL, .after = (1ULL << 40) + 1},
+	 "stall acts after 1 byte to 1 TiB, not after 1099511627777"},
+	{{.effect = FAULT_EFFECT_RATE, .rate = 1000, .after = 1},
+	 "a number of bytes belongs to the effects cut and stall only"},
+	{{.effect = FAULT_EFFECT_RATE, .rate = 1000}, NULL},
+	{{.effect = FAULT_EFFECT_RATE, .rate = 999},
+	 "a rate of 999 bytes/s is outside 1000..12500000000"},
+	{{.effect = FAULT_EFFECT_RATE, .rate = 12500000001},
+	 "a rate of 12500000001 bytes/s is outside 1000..12500000000"},
+	{{.effect = FAULT_EFFECT_DROP, .rate = 1000}, "a rate belongs to the effect rate only"},
+	{{.effect = FAULT_EFFECT_DNS, .dns = FAULT_DNS_SERVFAIL}, NULL},
+	{{.effect = FAULT_EFFECT_DNS, .dns = 4}, "4 is no error of a resolver"},
+	{{.effect = FAULT_EFFECT_DROP, .dns = FAULT_DNS_NXDOMAIN},
+	 "a resolver's error belongs to the effect dns only"},
+	{OVERLOAD(.capacity = 20000, .burst = 20, .reject_cost = 500000,
+		  .reject = FAULT_EFFECT_HANG),
+	 NULL},
+	{OVERLOAD(.capacity = 20000, .burst = 20), "an overload rejects by answer, hang or refuse"},
+	{OVERLOAD(.capacity = 20000, .burst = 20, .reject = FAULT_EFFECT_DROP),
+	 "an overload rejects by answer, hang or refuse"},
+	{OVERLOAD(.burst = 20, .reject = FAULT_EFFECT_HANG),
+	 "the capacity is outside 0.001..1000000 a second"},
+	{OVERLOAD(.capacity = 20000, .reject = FAULT_EFFECT_HANG),
+	 "the burst is outside 1..1000000 requests"},
+	{OVERLOAD(.capacity = 20000, .burst = 20, .reject_cost = 10000001,
+		  .reject = FAULT_EFFECT_HANG),
+	 "a rejected request costs more than 10 requests"},
+	{{.effect = FAULT_EFFECT_HANG, .burst = 1},
+	 "a capacity belongs to the effect overload only"},
+	{SHAPED(.ramp_to = FAULT_SHARE_ALWAYS, .ramp_over = NS_PER_S), NULL},
+	{SHAPED(.ramp_to = FAULT_SHARE_ALWAYS), "a ramp takes no time"},
+	{SHAPED(.ramp_to = 1, .ramp_over = 86401 * NS_PER_S), "a ramp takes longer than 24h"},
+	{SHAPED(.ramp_to = FAULT_SHARE_ALWAYS + 1, .ramp_over = NS_PER_S),
+	 "a ramp goes above 100 %"},
+	{SHAPED(.ramp_from = 5, .ramp_to = 5, .ramp_over = NS_PER_S),
+	 "a ramp ends where it begins"},
+	{{.effect = FAULT_EFFECT_REFUSE,
+	  .share = 5,
+	  .shape = {.ramp_to = 5, .ramp_over = NS_PER_S}},
+	 "a ramp takes the place of the share"},
+	{SHAPED(.flap_period = NS_PER_S, .flap_duty = 500000), NULL},
+	{SHAPED(.flap_duty = 500000), "a flap has no period"},
+	{SHAPED(.flap_period = NS_PER_MS, .flap_duty = 500000),
+	 "the period of a flap is outside 100ms..24h"},
+	{SHAPED(.flap_period = NS_PER_S), "the duty of a flap is not between 0 % and 100 %"},
+	{SHAPED(.flap_period = NS_PER_S, .flap_duty = FAULT_SHARE_ALWAYS),
+	 "the duty of a flap is not between 0 % and 100 %"},
+	{SHAPED(.budget_hits = 1, .budget_connections = 1000000000, .first = 3), NULL},
+	{SHAPED(.first = 1000000001), "a budget or first is above 1000000000"},
+	{SHAPED(.budget_connections = 1000000001), "a budget or first is above 1000000000"},
+};
+
+static void test_effect_check(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct failure failure = {0};
+
+		assert_int_equal(plan_effect_check(&cases[i].rule, &failure),
+				 cases[i].text ? -EINVAL : 0);
+		assert_string_equal(failure.text, cases[i].text ? cases[i].text : "");
+	}
+}
+
+/* What depends on the match or the answer as well. */
+static void test_fit(void **state)
+{
+	char *name = (char *)"a.example";
+	struct plan_rule rule = {
+		.fault = (char *)"a",
+		.effect = FAULT_EFFECT_DNS,
+		.dns = FAULT_DNS_NXDOMAIN,
+		.share = FAULT_SHARE_ALWAYS,
+		.match = {.udp = true, .cgroups = {.items = (char *[]){(char *)"/a"}, .count = 1}},
+	};
+	struct plan plan = {.title = (char *)"t",
+			    .duration_ns = NS_PER_S,
+			    .lease_ns = NS_PER_S,
+			    .rules = &rule,
+			    .rules_count = 1};
+	struct failure failure = {0};
+
+	(void)state;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: effect dns acts on names; none is matched");
+	rule.match.names = (struct strings){.items = &name, .count = 1};
+	assert_int_equal(plan_validate(&plan, &failure), 0);
+	rule.match.tcp = true;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: effect dns acts on udp only");
+	rule.match.udp = false;
+	rule.effect = FAULT_EFFECT_OVERLOAD;
+	rule.dns = 0;
+	rule.capacity = rule.burst = 1;
+	rule.reject = FAULT_EFFECT_HANG;
+	rule.status = 503;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: an answer belongs to the effect answer only");
+	rule.reject = FAULT_EFFECT_ANSWER;
+	assert_int_equal(plan_validate(&plan, &failure), 0);
+	rule.status = 600;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: answer status 600 is outside 200..599");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_effect_check),
+		cmocka_unit_test(test_fit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
