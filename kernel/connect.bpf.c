@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kernel/lookup.h"
+#include "kernel/verdict.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -54,32 +55,48 @@ struct connect_decision {
 	__u32 by_address;   /* the rule at hand matched by its learned address alone */
 };
 
+/* What the rule does to the attempt: FAULT_REASON_HIT, or why nothing. */
+static __always_inline int connect_ask(const struct connect_decision *decision,
+				       const struct fault_rule *rule, __u32 index)
+{
+	int reason = rule_verdict(index, decision->cookie, 0, decision->now);
+
+	if (reason != FAULT_REASON_HIT)
+		return reason;
+	if (decision->won)
+		return FAULT_REASON_OUTRANKED;
+	/* What packets take is taken as they come. */
+	if (effect_is_of_packets(rule->effect))
+		return reason;
+	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
+}
+
 /* Lets one rule act on the attempt. Every rule counts it; the first live one wins. */
 FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 index)
 {
-	__u32 effect = rule_effect(index);
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	__u32 packets;
 	int reason;
 
-	if (!decision)
+	if (!decision || !rule)
 		return 0;
 	count_arrival(index, MATCH_CONNECT, decision->now);
-	if (effect >= FAULT_EFFECT_HANG)
-		return 0; /* the message layer goes on from here */
-	reason = rule_verdict(index, decision->cookie, 0, decision->now);
+	if (!effect_is_of_connects(rule->effect, rule->reject))
+		return 0; /* another layer goes on from here */
+	packets = effect_is_of_packets(rule->effect);
+	reason = connect_ask(decision, rule, index);
 	/* Packets ask for the window themselves: the connection may outlive it. */
-	if (effect_is_of_packets(effect))
+	if (packets)
 		decision->packet_rules |= 1ULL << (index & 63);
-	if (reason == FAULT_REASON_HIT && decision->won)
-		reason = FAULT_REASON_OUTRANKED;
 	if (reason != FAULT_REASON_HIT) {
 		count_pass(index, &decision->flow, reason, decision->now);
 		return 0;
 	}
 	decision->won = 1;
-	if (effect_is_of_packets(effect))
+	if (packets)
 		return 0; /* the packets are counted as they are dropped */
-	decision->error =
-		effect == FAULT_EFFECT_UNREACHABLE ? ERRNO_EHOSTUNREACH : ERRNO_ECONNREFUSED;
+	decision->error = rule_effect(rule) == FAULT_EFFECT_UNREACHABLE ? ERRNO_EHOSTUNREACH
+									: ERRNO_ECONNREFUSED;
 	count_hit(index, &decision->flow, decision->now);
 	if (decision->by_address)
 		count_reason(index, FAULT_REASON_ADDRESS_ONLY);

@@ -112,7 +112,11 @@ enum fault_reason {
 	FAULT_REASON_TOO_LONG = 14,  /* request line or Host longer than the parser's bound */
 	FAULT_REASON_BODY_SWALLOWED = 15, /* messages of a request body that were swallowed */
 	FAULT_REASON_KERNEL_ERROR = 16,	  /* a helper failed; the traffic was passed */
-	FAULT_REASON_COUNT = 17,
+	FAULT_REASON_BUDGET = 17,	  /* matched, but the rule's budget is spent */
+	FAULT_REASON_FIRST = 18,	  /* matched, but behind the first ones that fail */
+	FAULT_REASON_ADMITTED = 19,	  /* admitted by a service of finite capacity */
+	FAULT_REASON_REJECTED = 20,	  /* rejected by it; these are hits too */
+	FAULT_REASON_COUNT = 21,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };
@@ -126,6 +130,7 @@ enum {
 	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
 	FAULT_CONTROL_ANSWER = 1U << 5,	 /* some rule answers: follow where responses end */
 	FAULT_CONTROL_LINK = 1U << 6,	 /* some rule needs the link layer */
+	FAULT_CONTROL_STREAM = 1U << 7,	 /* some rule counts the bytes of the server */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -239,6 +244,8 @@ struct fault_series {
 	__u64 requests;
 	__u64 hits;
 	__u64 passes;
+	__u64 admitted; /* FAULT_EFFECT_OVERLOAD; among the passes */
+	__u64 rejected; /* likewise; among the hits */
 };
 
 /* Masks of both kinds of bit, the value of `ports`, `prefixes4` and `prefixes6`. */
@@ -318,7 +325,7 @@ FAULT_ASSERT_SIZE(struct fault_rule, 112);
 FAULT_ASSERT_SIZE(struct fault_answer, 8 + FAULT_ANSWER_MAX);
 FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_MAX) * 8);
 FAULT_ASSERT_SIZE(struct fault_series_key, 8);
-FAULT_ASSERT_SIZE(struct fault_series, 32);
+FAULT_ASSERT_SIZE(struct fault_series, 48);
 FAULT_ASSERT_SIZE(struct fault_masks, 16);
 FAULT_ASSERT_SIZE(struct fault_prefix4, 8);
 FAULT_ASSERT_SIZE(struct fault_prefix6, 20);

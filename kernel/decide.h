@@ -7,6 +7,7 @@
 #define FAULTD_DECIDE_H
 
 #include "kernel/lookup.h"
+#include "kernel/verdict.h"
 
 /* What the front of a message was recognised as. */
 enum message_kind {
@@ -50,6 +51,29 @@ static __always_inline enum fault_reason message_obstacle(const struct message_d
 	return FAULT_REASON_HIT;
 }
 
+/* What the rule, whose effect is `effect`, does to the message: FAULT_REASON_HIT, or why nothing.
+ */
+static __always_inline int message_ask(const struct message_decision *decision,
+				       const struct fault_rule *rule, __u32 index, __u32 effect)
+{
+	int reason = message_obstacle(decision, effect);
+
+	if (reason != FAULT_REASON_HIT)
+		return reason;
+	reason =
+		rule_verdict(index, decision->cookie,
+			     effect_is_of_requests(rule->effect, rule->reject) ? decision->item : 0,
+			     decision->now);
+	if (reason != FAULT_REASON_HIT)
+		return reason;
+	if (decision->winner)
+		return FAULT_REASON_OUTRANKED;
+	/* What packets take is taken as they come. */
+	if (effect_is_of_packets(effect))
+		return reason;
+	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
+}
+
 /* Lets one rule, matched in every dimension but the method, act on the message. */
 FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 index)
 {
@@ -59,8 +83,8 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 
 	if (!decision || !rule)
 		return 0;
-	effect = rule->effect;
-	if (decision->kind == KIND_LATER && effect != FAULT_EFFECT_HANG)
+	effect = rule_effect(rule);
+	if (decision->kind == KIND_LATER && rule->effect != FAULT_EFFECT_HANG)
 		return 0;
 	if (decision->kind == KIND_HTTP && !match_method(rule, decision->method))
 		return 0;
@@ -69,15 +93,9 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 			count_arrival(index, MATCH_CONNECT, decision->now);
 		count_arrival(index, MATCH_REQUEST, decision->now);
 	}
-	reason = message_obstacle(decision, effect);
-	if (reason == FAULT_REASON_HIT)
-		reason = rule_verdict(index, decision->cookie,
-				      effect == FAULT_EFFECT_ANSWER ? decision->item : 0,
-				      decision->now);
-	if (effect == FAULT_EFFECT_HANG)
+	reason = message_ask(decision, rule, index, effect);
+	if (rule->effect == FAULT_EFFECT_HANG)
 		decision->stays = 1;
-	if (reason == FAULT_REASON_HIT && decision->winner)
-		reason = FAULT_REASON_OUTRANKED;
 	/* Packets ask for the window themselves: the connection may outlive it. */
 	if (effect_is_of_packets(effect) && reason != FAULT_REASON_OUTRANKED)
 		decision->packet_rules |= 1ULL << (index & 63);

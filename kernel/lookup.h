@@ -188,6 +188,17 @@ FAULT_SCAN int count_hit(__u32 rule, const struct flow *flow, __u64 now)
 	return 0;
 }
 
+/* Counts that a hit was the rejection of a request by an overloaded service. */
+FAULT_SCAN int count_rejected(__u32 rule, __u64 now)
+{
+	struct fault_series *bucket = series_get(rule, now);
+
+	if (bucket)
+		COUNT(bucket->rejected, 1);
+	count_reason(rule, FAULT_REASON_REJECTED);
+	return 0;
+}
+
 /* Counts matched traffic that was let through, and reports the first after a window's end. */
 FAULT_SCAN int count_pass(__u32 rule, const struct flow *flow, __u32 reason, __u64 now)
 {
@@ -202,38 +213,14 @@ FAULT_SCAN int count_pass(__u32 rule, const struct flow *flow, __u32 reason, __u
 		window->first_pass_after = now;
 		emit_event(FAULT_EVENT_FIRST_PASS, rule, window, flow, now);
 	}
-	if (bucket)
+	if (bucket) {
 		COUNT(bucket->passes, 1);
+		if (reason == FAULT_REASON_ADMITTED)
+			COUNT(bucket->admitted, 1);
+	}
 	COUNT(counted->passes, 1);
 	COUNT(counted->reasons[reason & (FAULT_REASON_MAX - 1)], 1);
 	return 0;
-}
-
-/*
- * Whether `rule` acts now on item `item` of connection `cookie`: FAULT_REASON_HIT, or why not.
- * FAULT_REASON_KERNEL_ERROR when there is no such rule.
- */
-FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
-{
-	struct fault_window *window = bpf_map_lookup_elem(&windows, &index);
-	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
-	struct fault_control *fault_control = control_get();
-	enum fault_reason reason;
-
-	if (!fault_control || !window || !rule)
-		return FAULT_REASON_KERNEL_ERROR;
-	reason = effect_live(fault_control, window, now);
-	if (reason == FAULT_REASON_HIT &&
-	    !effect_share(fault_control->seed, cookie, item, index, rule->share))
-		return FAULT_REASON_SHARE;
-	return reason;
-}
-
-static __always_inline __u32 rule_effect(__u32 index)
-{
-	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
-
-	return rule ? rule->effect : FAULT_EFFECT_NONE;
 }
 
 #endif

@@ -62,8 +62,34 @@ struct socket_state {
 	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 port;
 	__u8 address[16];
+	__u32 adopted;		   /* it was open before a hook saw it */
 	struct bpf_spin_lock lock; /* of `received`: segments arrive on several CPUs at once */
+};
+
+/* Per rule, in `meters`: what the CPUs share of an injection. Another injection's is stale. */
+struct rule_meter {
+	__u64 full_at;	   /* ns: when the token bucket is full again */
+	__u64 failed;	   /* items that failed, up to shape.first */
+	__u64 hits;	   /* up to shape.budget_hits */
+	__u64 connections; /* with hits, up to shape.budget_connections */
+	__u32 injection;
+	__u32 spent; /* the budget is; stays so until the next injection */
+	struct bpf_spin_lock lock;
 	__u32 padding;
+};
+
+/* Key of `claims`: what was decided of one connection in one injection of a rule. */
+struct claim_key {
+	__u64 cookie;
+	__u32 rule;
+	__u32 injection;
+};
+
+/* The values: bits. */
+enum {
+	CLAIM_MADE = 1U << 0,	/* by whoever inserted it, who decides now */
+	CLAIM_TAKEN = 1U << 1,	/* counted in, its further hits cost no connection */
+	CLAIM_SPARED = 1U << 2, /* came behind the first ones */
 };
 
 struct scratch {
@@ -110,6 +136,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct fault_counters);
 } counters SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FAULT_RULES_MAX);
+	__type(key, __u32);
+	__type(value, struct rule_meter);
+} meters SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct claim_key);
+	__type(value, __u32);
+} claims SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

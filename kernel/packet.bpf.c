@@ -6,6 +6,7 @@
  */
 #include "kernel/lookup.h"
 #include "kernel/response.h"
+#include "kernel/verdict.h"
 
 #define ADDRESS_FAMILY_INET  2
 #define ADDRESS_FAMILY_INET6 10
@@ -172,6 +173,7 @@ static __always_inline struct socket_state *packet_adopt(const struct fault_cont
 	state->generation = fault_control->generation;
 	state->cookie = bpf_get_socket_cookie(buffer);
 	state->mode = SOCKET_OPAQUE;
+	state->adopted = 1;
 	state->port = flow.port;
 	__builtin_memcpy(state->address, flow.address, 16);
 	if (!mask)
@@ -187,30 +189,52 @@ static __always_inline struct socket_state *packet_adopt(const struct fault_cont
 
 enum { PACKET_RULE_IDLE = 0, PACKET_RULE_SPARES = 1, PACKET_RULE_TAKES = 2 };
 
+/* One packet, as the rules are asked about it. */
+struct packet_question {
+	struct flow flow;
+	__u64 cookie;
+	__u64 now;
+	__u64 position; /* in the server's stream, of its first byte; of use when `data` is set */
+	__u32 data;	/* it carries bytes of the server */
+	__u32 padding;
+};
+
+/* Whether the effect is one for this packet at all. */
+static __always_inline int packet_concerns(const struct packet_question *question,
+					   const struct fault_rule *rule)
+{
+	if (rule->effect == FAULT_EFFECT_STALL)
+		return question->data && question->position >= rule->after;
+	return 1;
+}
+
 /* What one rule does with this packet. Counts it when it takes it away. */
-FAULT_SCAN int packet_ask_rule(__u32 index, const struct flow *flow, __u64 cookie, __u64 now)
+FAULT_SCAN int packet_ask_rule(__u32 index, const struct packet_question *question)
 {
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
 	struct fault_counters *counted = bpf_map_lookup_elem(&counters, &index);
 
-	if (!flow || !rule || rule_verdict(index, cookie, 0, now) != FAULT_REASON_HIT)
+	if (!question || !rule || !packet_concerns(question, rule) ||
+	    rule_verdict(index, question->cookie, 0, question->now) != FAULT_REASON_HIT)
 		return PACKET_RULE_IDLE;
 	if (rule->effect == FAULT_EFFECT_LOSS &&
 	    ((__u64)bpf_get_prandom_u32() * FAULT_SHARE_ALWAYS) >> 32 >= rule->loss)
 		return PACKET_RULE_SPARES;
-	count_hit(index, flow, now);
+	if (rule_claim(index, question->cookie, &question->flow, question->now) != FAULT_REASON_HIT)
+		return PACKET_RULE_IDLE;
+	count_hit(index, &question->flow, question->now);
 	if (counted)
 		COUNT(counted->packets, 1);
 	return PACKET_RULE_TAKES;
 }
 
 /* Whether the first live one among `mask` takes this packet away. */
-static __always_inline int packet_lose(__u64 mask, const struct flow *flow, __u64 cookie, __u64 now)
+static __always_inline int packet_lose(__u64 mask, const struct packet_question *question)
 {
 	int i, answer;
 
 	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
-		answer = packet_ask_rule(mask_lowest(mask), flow, cookie, now);
+		answer = packet_ask_rule(mask_lowest(mask), question);
 		if (answer != PACKET_RULE_IDLE)
 			return answer == PACKET_RULE_TAKES;
 	}
@@ -220,27 +244,54 @@ static __always_inline int packet_lose(__u64 mask, const struct flow *flow, __u6
 static __always_inline int packet_udp(const struct fault_control *fault_control,
 				      struct __sk_buff *buffer, const struct packet *packet)
 {
-	__u64 now = bpf_ktime_get_boot_ns(), mask;
-	struct flow flow;
+	struct packet_question question = {.now = bpf_ktime_get_boot_ns()};
+	__u64 mask;
 
-	if (packet_flow(buffer, packet, &flow))
+	if (packet_flow(buffer, packet, &question.flow))
 		return PACKET_PASS;
-	mask = packet_match(fault_control, buffer, &flow, now);
-	if (!mask || !packet_lose(mask, &flow, bpf_get_socket_cookie(buffer), now))
+	mask = packet_match(fault_control, buffer, &question.flow, question.now);
+	if (!mask)
+		return PACKET_PASS;
+	question.cookie = bpf_get_socket_cookie(buffer);
+	if (!packet_lose(mask, &question))
 		return PACKET_PASS;
 	return packet->egress ? PACKET_DROP_QUIETLY : PACKET_DROP;
 }
 
-static __always_inline int packet_tcp(const struct socket_state *state)
+static __always_inline int packet_tcp(const struct socket_state *state,
+				      const struct segment *segment)
 {
-	struct flow flow = {.protocol = FAULT_PROTOCOL_TCP, .port = state->port};
+	struct packet_question question = {
+		.flow = {.protocol = FAULT_PROTOCOL_TCP, .port = state->port},
+		.cookie = state->cookie,
+		.position = segment->start,
+		.data = segment->payload,
+	};
 
 	if (!state->packet_rules)
 		return PACKET_PASS;
-	__builtin_memcpy(flow.address, state->address, 16);
-	return packet_lose(state->packet_rules, &flow, state->cookie, bpf_ktime_get_boot_ns())
-		       ? PACKET_DROP
-		       : PACKET_PASS;
+	__builtin_memcpy(question.flow.address, state->address, 16);
+	question.now = bpf_ktime_get_boot_ns();
+	return packet_lose(state->packet_rules, &question) ? PACKET_DROP : PACKET_PASS;
+}
+
+/* A packet of a connection that is known. */
+static __always_inline int packet_known(const struct fault_control *fault_control,
+					struct __sk_buff *buffer, struct socket_state *state,
+					const struct packet *packet)
+{
+	int follow = (fault_control->flags & FAULT_CONTROL_ANSWER) && state->candidates;
+	int counts = fault_control->flags & FAULT_CONTROL_STREAM;
+	struct segment segment = {};
+	int verdict;
+
+	if (!packet->egress && (follow || counts))
+		segment_read(buffer, state, packet, &segment);
+	verdict = packet_tcp(state, &segment);
+	/* What is dropped comes again, and counts then. */
+	if (verdict == PACKET_PASS)
+		segment_take(buffer, state, &segment, follow);
+	return verdict;
 }
 
 /* The name rules that match the name at `at` of the DNS message in the scratch text. */
@@ -371,9 +422,7 @@ static __always_inline int packet_handle(struct __sk_buff *buffer, __u32 egress)
 		state = packet_adopt(fault_control, buffer, socket, bpf_ktime_get_boot_ns());
 	if (!state)
 		return PACKET_PASS;
-	if (!egress && (fault_control->flags & FAULT_CONTROL_ANSWER) && state->candidates)
-		response_segment(buffer, state, &packet);
-	return packet_tcp(state);
+	return packet_known(fault_control, buffer, state, &packet);
 }
 
 SEC("cgroup_skb/ingress")

@@ -122,36 +122,69 @@ static __always_inline void response_follow(struct __sk_buff *buffer, struct soc
 			state->received == state->response.end ? RESPONSE_IDLE : RESPONSE_UNKNOWN;
 }
 
-/* Takes one segment from the server. */
-static __always_inline void response_segment(struct __sk_buff *buffer, struct socket_state *state,
-					     const struct packet *packet)
-{
-	__u32 sequence, offset, payload;
-	int newest, gap;
-	__u8 head[14];
-	__u64 start;
+/* Where the payload of one segment of the server lies. */
+struct segment {
+	__u64 start;	/* position of its first byte in the server's stream */
+	__u32 sequence; /* of that byte, as TCP numbers it */
+	__u32 offset;	/* in the packet */
+	__u32 payload;	/* bytes; 0: none, or its position is not known */
+	__u32 padding;
+};
 
+/* The server's position that `sequence` stands for: the nearest to what was received. */
+static __always_inline __u64 segment_position(const struct socket_state *state, __u32 sequence)
+{
+	__u64 received = state->received;
+
+	return received + (__u64)(__s64)(__s32)(sequence - state->first_sequence - (__u32)received);
+}
+
+/*
+ * Reads one packet from the server, and learns from the SYN-ACK where its stream begins. Of a
+ * connection that was open before the run, the stream begins with the first packet seen.
+ */
+static __always_inline void segment_read(struct __sk_buff *buffer, struct socket_state *state,
+					 const struct packet *packet, struct segment *ret_segment)
+{
+	__u8 head[14];
+	__u32 sequence;
+
+	__builtin_memset(ret_segment, 0, sizeof(*ret_segment));
 	if (bpf_skb_load_bytes(buffer, packet->transport, head, sizeof(head)))
 		return;
 	sequence = (__u32)head[4] << 24 | (__u32)head[5] << 16 | (__u32)head[6] << 8 | head[7];
-	if ((head[13] & TCP_FLAG_SYN_BYTE) && !state->sequence_known) {
-		state->first_sequence = sequence + 1;
+	if (!state->sequence_known) {
+		if (!(head[13] & TCP_FLAG_SYN_BYTE) && !state->adopted)
+			return;
+		state->first_sequence = sequence + (head[13] & TCP_FLAG_SYN_BYTE ? 1 : 0);
 		state->sequence_known = 1;
-		return;
 	}
-	offset = packet->transport + (head[12] >> 4) * 4;
-	if (!state->sequence_known || offset >= buffer->len)
+	ret_segment->offset = packet->transport + (head[12] >> 4) * 4;
+	if (head[13] & TCP_FLAG_SYN_BYTE || ret_segment->offset >= buffer->len)
 		return;
-	payload = buffer->len - offset;
+	ret_segment->payload = buffer->len - ret_segment->offset;
+	ret_segment->sequence = sequence;
+	ret_segment->start = segment_position(state, sequence);
+}
+
+/* Takes one segment that reaches the client, and follows the responses when `follow` is set. */
+static __always_inline void segment_take(struct __sk_buff *buffer, struct socket_state *state,
+					 const struct segment *segment, int follow)
+{
+	int newest, gap;
+	__u64 start;
+
+	if (!segment->payload)
+		return;
 	bpf_spin_lock(&state->lock);
-	start = state->received +
-		(__u64)(__s64)(__s32)(sequence - state->first_sequence - (__u32)state->received);
+	start = segment_position(state, segment->sequence);
 	gap = start != state->received;
-	newest = start + payload > state->received;
+	newest = start + segment->payload > state->received;
 	if (newest)
-		state->received = start + payload;
+		state->received = start + segment->payload;
 	bpf_spin_unlock(&state->lock);
-	response_follow(buffer, state, start, offset, newest, gap);
+	if (follow)
+		response_follow(buffer, state, start, segment->offset, newest, gap);
 }
 
 #endif

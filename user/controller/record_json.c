@@ -349,7 +349,7 @@ static int apply_series(struct history *history, const json_t *record, struct fa
 
 		if (json_unpack((json_t *)item, "[IIIIII]", &values[0], &values[1], &values[2],
 				&values[3], &values[4], &values[5]) < 0)
-			return fail(failure, -EINVAL, "a bucket is not six numbers");
+			return fail(failure, -EINVAL, "a bucket is not six numbers or more");
 		bucket = (struct bucket){
 			.at = origin + (uint64_t)values[1] * width,
 			.rule = (uint32_t)values[0],
@@ -357,6 +357,9 @@ static int apply_series(struct history *history, const json_t *record, struct fa
 			.requests = (uint64_t)values[3],
 			.hits = (uint64_t)values[4],
 			.passes = (uint64_t)values[5],
+			/* Journals of before there were overloads do not hold these. */
+			.admitted = (uint64_t)json_integer_value(json_array_get(item, 6)),
+			.rejected = (uint64_t)json_integer_value(json_array_get(item, 7)),
 		};
 		r = history_add_bucket(history, &bucket);
 		if (r < 0)

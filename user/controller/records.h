@@ -123,6 +123,7 @@ struct bucket {
 	uint64_t at; /* start of the bucket */
 	uint32_t rule;
 	uint64_t connects, requests, hits, passes;
+	uint64_t admitted, rejected; /* by an overload: of the passes, of the hits */
 };
 
 /* Everything that the analysis sees. Owned by the struct; ends with history_free. */

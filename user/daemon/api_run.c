@@ -275,10 +275,12 @@ static void append_buckets(json_t *buckets, const struct engine_series *series)
 
 		json_array_append_new(
 			buckets,
-			json_pack("[I, I, I, I, I, I]", (json_int_t)entry->key.rule,
+			json_pack("[I, I, I, I, I, I, I, I]", (json_int_t)entry->key.rule,
 				  (json_int_t)entry->key.bucket, (json_int_t)entry->value.connects,
 				  (json_int_t)entry->value.requests, (json_int_t)entry->value.hits,
-				  (json_int_t)entry->value.passes));
+				  (json_int_t)entry->value.passes,
+				  (json_int_t)entry->value.admitted,
+				  (json_int_t)entry->value.rejected));
 	}
 }
 

@@ -8,16 +8,16 @@
 #include "user/experiment/plan.h"
 
 static const bool carried_effects[FAULT_EFFECT_COUNT] = {
-	[FAULT_EFFECT_REFUSE] = true,	 [FAULT_EFFECT_UNREACHABLE] = true,
-	[FAULT_EFFECT_DROP] = true,	 [FAULT_EFFECT_LOSS] = true,
-	[FAULT_EFFECT_HANG] = true,	 [FAULT_EFFECT_ANSWER] = true,
-	[FAULT_EFFECT_ALERT] = true,	 [FAULT_EFFECT_RESET] = false,
-	[FAULT_EFFECT_CUT] = false,	 [FAULT_EFFECT_STALL] = false,
-	[FAULT_EFFECT_RATE] = false,	 [FAULT_EFFECT_DNS] = false,
-	[FAULT_EFFECT_OVERLOAD] = false,
+	[FAULT_EFFECT_REFUSE] = true,	[FAULT_EFFECT_UNREACHABLE] = true,
+	[FAULT_EFFECT_DROP] = true,	[FAULT_EFFECT_LOSS] = true,
+	[FAULT_EFFECT_HANG] = true,	[FAULT_EFFECT_ANSWER] = true,
+	[FAULT_EFFECT_ALERT] = true,	[FAULT_EFFECT_RESET] = false,
+	[FAULT_EFFECT_CUT] = false,	[FAULT_EFFECT_STALL] = true,
+	[FAULT_EFFECT_RATE] = false,	[FAULT_EFFECT_DNS] = false,
+	[FAULT_EFFECT_OVERLOAD] = true,
 };
 
-static const bool carried_staged_lift = false;
+static const bool carried_staged_lift = true;
 
 static bool has_ramp(const struct fault_shape *shape)
 {
@@ -44,10 +44,10 @@ static const struct {
 	bool carried;
 	bool (*given)(const struct fault_shape *shape);
 } shapes[] = {
-	{"ramp", false, has_ramp},
-	{"flap", false, has_flap},
-	{"budget", false, has_budget},
-	{"first", false, has_first},
+	{"ramp", true, has_ramp},
+	{"flap", true, has_flap},
+	{"budget", true, has_budget},
+	{"first", true, has_first},
 };
 
 static int refuse(const char *what, struct failure *failure)

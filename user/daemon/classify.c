@@ -68,6 +68,14 @@ static __u64 rules_of_layer(const struct draft *draft, enum plan_layer layer)
 	return mask;
 }
 
+static bool some_rule_stalls(const struct draft *draft)
+{
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft->rules[i].rule.effect == FAULT_EFFECT_STALL)
+			return true;
+	return false;
+}
+
 static bool some_rule_answers(const struct draft *draft)
 {
 	for (__u32 i = 0; i < draft->rules_count; i++)
@@ -131,6 +139,8 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 		control->flags |= FAULT_CONTROL_ANSWER;
 	if (control->packet_rules)
 		control->flags |= FAULT_CONTROL_PACKET;
+	if (some_rule_stalls(draft))
+		control->flags |= FAULT_CONTROL_STREAM;
 	if (control->link_rules)
 		control->flags |= FAULT_CONTROL_LINK;
 	if (control->any_cgroup != control->all_rules)

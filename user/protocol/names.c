@@ -23,6 +23,10 @@ static const char *const reason_names[] = {
 	[FAULT_REASON_TOO_LONG] = "too-long",
 	[FAULT_REASON_BODY_SWALLOWED] = "body-swallowed",
 	[FAULT_REASON_KERNEL_ERROR] = "kernel-error",
+	[FAULT_REASON_BUDGET] = "budget",
+	[FAULT_REASON_FIRST] = "first",
+	[FAULT_REASON_ADMITTED] = "admitted",
+	[FAULT_REASON_REJECTED] = "rejected",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FAULT_REASON_COUNT, "a reason lacks its name");
 
