@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kernel/lookup.h"
+#include "kernel/shadow.h"
 #include "kernel/verdict.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -53,6 +54,8 @@ struct connect_decision {
 	__u32 error;	    /* errno of the rule that refuses; 0: none */
 	__u32 won;	    /* a rule acts: the later ones only count */
 	__u32 by_address;   /* the rule at hand matched by its learned address alone */
+	__u32 shadow;	    /* this is one */
+	__u64 shadowed;	    /* rules that would have hit */
 };
 
 /* What the rule does to the attempt: FAULT_REASON_HIT, or why nothing. */
@@ -61,14 +64,26 @@ static __always_inline int connect_ask(const struct connect_decision *decision,
 {
 	int reason = rule_verdict(index, decision->cookie, 0, decision->now);
 
-	if (reason != FAULT_REASON_HIT)
+	if (reason != FAULT_REASON_HIT && reason != FAULT_REASON_SHADOW)
 		return reason;
 	if (decision->won)
 		return FAULT_REASON_OUTRANKED;
+	if (reason == FAULT_REASON_SHADOW)
+		return reason;
 	/* What packets take is taken as they come. */
 	if (effect_is_of_packets(rule->effect))
 		return reason;
 	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
+}
+
+/* The rule would have hit the attempt. */
+static __always_inline void connect_shadow(struct connect_decision *decision, __u32 index)
+{
+	decision->won = 1;
+	decision->shadowed |= 1ULL << (index & 63);
+	shadow_count(index, &decision->flow,
+		     SHADOW_HIT | SHADOW_CONNECTION |
+			     (decision->by_address ? SHADOW_ADDRESS_ONLY : 0));
 }
 
 /* Lets one rule act on the attempt. Every rule counts it; the first live one wins. */
@@ -81,6 +96,8 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 	if (!decision || !rule)
 		return 0;
 	count_arrival(index, MATCH_CONNECT, decision->now);
+	if (decision->shadow)
+		shadow_count(index, &decision->flow, SHADOW_CONNECT);
 	if (!effect_is_of_connects(rule->effect, rule->reject))
 		return 0; /* another layer goes on from here */
 	packets = effect_is_of_packets(rule->effect);
@@ -90,6 +107,8 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 		decision->packet_rules |= 1ULL << (index & 63);
 	if (reason != FAULT_REASON_HIT) {
 		count_pass(index, &decision->flow, reason, decision->now);
+		if (reason == FAULT_REASON_SHADOW)
+			connect_shadow(decision, index);
 		return 0;
 	}
 	decision->won = 1;
@@ -135,7 +154,11 @@ static __always_inline int quic_decide(const struct fault_control *fault_control
 	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
 		__u32 index = mask_lowest(mask);
 
-		if (rule_verdict(index, 0, 0, now) == FAULT_REASON_HIT) {
+		int reason = rule_verdict(index, 0, 0, now);
+
+		if (reason == FAULT_REASON_SHADOW)
+			count_reason(index, FAULT_REASON_QUIC);
+		if (reason == FAULT_REASON_HIT) {
 			count_reason(index, FAULT_REASON_QUIC);
 			return refuse_with(ERRNO_ECONNREFUSED);
 		}
@@ -147,7 +170,7 @@ static __always_inline int quic_decide(const struct fault_control *fault_control
 static __always_inline void socket_remember(const struct fault_control *fault_control,
 					    struct bpf_sock *socket, const struct flow *flow,
 					    const struct fault_match *match, __u64 look,
-					    __u64 cookie, __u64 packet_rules)
+					    const struct connect_decision *decision)
 {
 	struct socket_state *state;
 
@@ -156,11 +179,14 @@ static __always_inline void socket_remember(const struct fault_control *fault_co
 		return;
 	__builtin_memset(state, 0, offsetof(struct socket_state, lock));
 	state->generation = fault_control->generation;
-	state->cookie = cookie;
+	state->cookie = decision->cookie;
 	state->candidates = look;
 	state->by_address = match->by_address;
 	state->decided = match->decided;
-	state->packet_rules = packet_rules;
+	state->packet_rules = decision->packet_rules;
+	state->shadowed = decision->shadowed;
+	if (decision->shadow)
+		shadow_remember(state);
 	state->port = flow->port;
 	__builtin_memcpy(state->address, flow->address, 16);
 }
@@ -170,7 +196,8 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 					   const struct flow *flow, const struct fault_match *match,
 					   __u64 now)
 {
-	struct connect_decision decision = {.flow = *flow, .now = now};
+	struct connect_decision decision = {
+		.flow = *flow, .now = now, .shadow = shadow_is_on(fault_control)};
 	struct bpf_sock *socket = context->sk;
 	__u64 needs_look = 0;
 
@@ -183,8 +210,7 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 	if (flow->protocol == FAULT_PROTOCOL_TCP)
 		needs_look = match_needs_look(fault_control, match);
 	if (socket && (needs_look || decision.packet_rules))
-		socket_remember(fault_control, socket, flow, match, needs_look, decision.cookie,
-				decision.packet_rules);
+		socket_remember(fault_control, socket, flow, match, needs_look, &decision);
 	return VERDICT_PASS;
 }
 
@@ -208,7 +234,12 @@ static __always_inline int connect_handle(struct bpf_sock_addr *context, const s
 	look_learned(fault_control, flow->address, &look.learned);
 	now = bpf_ktime_get_boot_ns();
 	match_flow(fault_control, &look, now, &match);
+	if (shadow_is_on(fault_control))
+		shadow_identify_current();
 	if (match.protected_rules) {
+		if (shadow_is_on(fault_control))
+			shadow_count_rules(match.protected_rules, flow,
+					   SHADOW_CONNECT | SHADOW_PROTECTED);
 		/* The packet layer counts its own, which it has to look for anyway. */
 		count_reasons(match.protected_rules & ~fault_control->packet_rules,
 			      FAULT_REASON_PROTECTED);

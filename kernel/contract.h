@@ -116,7 +116,8 @@ enum fault_reason {
 	FAULT_REASON_FIRST = 18,	  /* matched, but behind the first ones that fail */
 	FAULT_REASON_ADMITTED = 19,	  /* admitted by a service of finite capacity */
 	FAULT_REASON_REJECTED = 20,	  /* rejected by it; these are hits too */
-	FAULT_REASON_COUNT = 21,
+	FAULT_REASON_SHADOW = 21,	  /* would have been hit: a shadow only counts */
+	FAULT_REASON_COUNT = 22,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };
@@ -290,6 +291,31 @@ struct fault_learned {
 	__u64 expires; /* ns: end of TTL and grace */
 };
 
+enum {
+	FAULT_COMMAND_MAX = 16,	    /* bytes of a process's name (comm), NUL included */
+	FAULT_SHADOW_NAME_MAX = 64, /* bytes of a name that a shadow tells; the rest is cut off */
+};
+
+/* Key of `shadow` (LRU): who asked for what. Texts are filled up with NULs. */
+struct fault_shadow_key {
+	__u32 rule;
+	__u32 port;
+	__u64 cgroup; /* id */
+	__u8 command[FAULT_COMMAND_MAX];
+	__u8 address[16];
+	__u8 name[FAULT_SHADOW_NAME_MAX]; /* SNI or Host in lower case; empty: none was seen */
+};
+
+/* What of it a shadow has counted. */
+struct fault_shadow {
+	__u64 connects;	      /* connection attempts that the rule matched */
+	__u64 requests;	      /* requests or ClientHellos that it matched */
+	__u64 hits;	      /* connects or requests that would have been hit */
+	__u64 connections;    /* connections with such hits */
+	__u64 protected_hits; /* connects to a protected destination that it matched */
+	__u64 address_only;   /* hits by a learned address alone */
+};
+
 /* Map `adoptees`, key: socket cookie. A connection that is to be looked at from now on. */
 struct fault_adoptee {
 	__u64 candidates; /* rules that may look at its stream */
@@ -333,6 +359,8 @@ FAULT_ASSERT_SIZE(struct fault_name_key, 4 + FAULT_NAME_MAX);
 FAULT_ASSERT_SIZE(struct fault_path_key, 4 + FAULT_PATH_MAX);
 FAULT_ASSERT_SIZE(struct fault_learned, 24);
 FAULT_ASSERT_SIZE(struct fault_adoptee, 40);
+FAULT_ASSERT_SIZE(struct fault_shadow_key, 112);
+FAULT_ASSERT_SIZE(struct fault_shadow, 48);
 FAULT_ASSERT_SIZE(struct fault_event, 48);
 
 #endif

@@ -62,7 +62,10 @@ struct socket_state {
 	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 port;
 	__u8 address[16];
-	__u32 adopted;		   /* it was open before a hook saw it */
+	__u64 shadowed;			 /* shadow: rules that would have hit this connection */
+	__u64 cgroup;			 /* shadow: of the process that connected */
+	__u8 command[FAULT_COMMAND_MAX]; /* shadow: its name */
+	__u32 adopted;			 /* it was open before a hook saw it */
 	struct bpf_spin_lock lock; /* of `received`: segments arrive on several CPUs at once */
 };
 
@@ -100,6 +103,7 @@ struct scratch {
 	struct fault_path_key path;
 	struct dns_name dns_name;
 	struct dns_record record;
+	struct fault_shadow_key shadow;
 };
 
 struct {
@@ -213,6 +217,13 @@ struct {
 	__type(key, __u8[16]);
 	__type(value, struct fault_learned);
 } addresses SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct fault_shadow_key);
+	__type(value, struct fault_shadow);
+} shadow SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);

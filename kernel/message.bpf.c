@@ -23,6 +23,9 @@ static __always_inline int message_act(struct sk_msg_md *message, struct socket_
 				       const struct http_head *head)
 {
 	state->packet_rules |= decision->packet_rules;
+	state->shadowed = decision->shadowed;
+	if (decision->shadow_ends)
+		return message_pass_for_good(message, state);
 	if (!decision->winner)
 		return -1;
 	switch (decision->effect) {
@@ -125,6 +128,7 @@ static __always_inline void message_begin(struct message_decision *decision,
 	decision->now = bpf_ktime_get_boot_ns();
 	decision->kind = kind;
 	decision->first = state->mode == SOCKET_FRESH;
+	decision->shadowed = state->shadowed;
 	decision->out_of_step = state->response.state != RESPONSE_IDLE || message_unread(message);
 }
 
@@ -171,6 +175,10 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 	mask = match_stream(fault_control, state->candidates, state->by_address, has_name, named, 1,
 			    look_paths(fault_control, memory));
 	state->requests++;
+	if (shadow_is_on(fault_control)) {
+		decision.shadow = 1;
+		shadow_identify_stream(state, head->host_at, head->host_length);
+	}
 	message_decide(&decision, mask);
 	verdict = message_act(message, state, &decision, head);
 	if (verdict >= 0)
@@ -210,6 +218,11 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 	if (hidden)
 		count_reasons(hidden,
 			      result == TLS_NOT ? FAULT_REASON_NOT_HTTP : FAULT_REASON_TLS_HIDES);
+	if (shadow_is_on(fault_control)) {
+		decision.shadow = 1;
+		shadow_identify_stream(state, memory->hello.name_at,
+				       result == TLS_NAME ? memory->hello.name_length : 0);
+	}
 	message_decide(&decision, mask);
 	verdict = message_act(message, state, &decision, &memory->head);
 	if (verdict >= 0)

@@ -600,6 +600,38 @@ int programs_series_delete(struct programs *programs, const struct fault_series_
 	return 0;
 }
 
+int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
+		    size_t *ret_count)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.shadow), r = 0;
+	size_t most = bpf_map__max_entries(programs->skeleton->maps.shadow), count = 0;
+	struct engine_shadow_entry *entries = calloc(most, sizeof(*entries));
+	const struct fault_shadow_key *before = NULL;
+
+	if (!entries)
+		return -ENOMEM;
+	/* Entries come and go meanwhile; one that went leads back to the first. */
+	while (count < most) {
+		struct engine_shadow_entry *entry = &entries[count];
+
+		if (bpf_map_get_next_key(fd, before, &entry->key)) {
+			r = errno == ENOENT ? 0 : -errno;
+			break;
+		}
+		before = &entry->key;
+		if (bpf_map_lookup_elem(fd, &entry->key, &entry->value))
+			entry->value = (struct fault_shadow){};
+		count++;
+	}
+	if (r) {
+		free(entries);
+		return r;
+	}
+	*ret_entries = entries;
+	*ret_count = count;
+	return 0;
+}
+
 int programs_learned(struct programs *programs, const __u8 address[16],
 		     struct fault_learned *ret_learned)
 {

@@ -46,6 +46,9 @@ int programs_counters(struct programs *programs, __u32 rule, struct fault_counte
 int programs_series(struct programs *programs, const struct fault_series_key *key,
 		    struct fault_series *ret_series);
 int programs_series_delete(struct programs *programs, const struct fault_series_key *key);
+/* All that a shadow has counted, in no order; the caller frees `ret_entries`. 0 or -errno. */
+int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
+		    size_t *ret_count);
 int programs_learned(struct programs *programs, const __u8 address[16],
 		     struct fault_learned *ret_learned);
 

@@ -275,3 +275,44 @@ int cgroup_find_units(const char *mount, const char *unit, struct strings *paths
 	r = walk_below(&walk, fd, 0, 0);
 	return r ? fail(failure, r, "looking for unit %s: %s", unit, strerror(-r)) : 0;
 }
+
+struct path_search {
+	const uint64_t *ids;
+	char **paths;
+	size_t count;
+};
+
+static int visit_path(void *context, int fd, const char *name, const char *path)
+{
+	struct path_search *search = context;
+	struct stat status;
+
+	(void)name;
+	/* The inode's number is the id that the kernel's programs tell. */
+	if (fstat(fd, &status))
+		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
+	for (size_t i = 0; i < search->count; i++) {
+		if (search->ids[i] != status.st_ino || search->paths[i])
+			continue;
+		search->paths[i] = strdup(path);
+		if (!search->paths[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int cgroup_find_paths(const char *mount, const uint64_t *ids, char **paths, size_t count,
+		      struct failure *failure)
+{
+	struct path_search search = {ids, paths, count};
+	struct walk walk = {.visit = visit_path, .context = &search};
+	_cleanup_close_ int fd = cgroup_open(mount, "/", failure);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = visit_path(&search, fd, "", "/");
+	if (!r)
+		r = walk_below(&walk, fd, 0, 0);
+	return r ? fail(failure, r, "looking for cgroups: %s", strerror(-r)) : 0;
+}

@@ -36,6 +36,14 @@ bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id);
 void cgroup_ids_free(struct cgroup_ids *ids);
 
 /*
+ * Paths below `mount` of the cgroups of `ids` (`count`, sorted by nobody) into `paths`, which has
+ * `count` NULLs: the caller frees what is put there. What is not found stays NULL. Needs no
+ * privilege. 0 or -errno.
+ */
+int cgroup_find_paths(const char *mount, const uint64_t *ids, char **paths, size_t count,
+		      struct failure *failure);
+
+/*
  * Adds to `paths` every cgroup below `mount` whose own name matches the glob `unit`
  * ("app-*.service"). Does not go below a match. 0 or -errno.
  */

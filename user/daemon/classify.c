@@ -104,6 +104,19 @@ static __u64 rules_of_protocol(const struct draft *draft, __u32 bit)
 	return mask;
 }
 
+/* A shadow counts connections and requests: it takes no look at packets. */
+static void fill_layers(const struct draft *draft, struct fault_control *control)
+{
+	if (control->flags & FAULT_CONTROL_SHADOW)
+		return;
+	if (control->packet_rules)
+		control->flags |= FAULT_CONTROL_PACKET;
+	if (some_rule_stalls(draft))
+		control->flags |= FAULT_CONTROL_STREAM;
+	if (control->link_rules)
+		control->flags |= FAULT_CONTROL_LINK;
+}
+
 static void fill_control(const struct draft *draft, struct fault_control *control)
 {
 	struct fault_masks ports = constrained(draft, ENGINE_DIMENSION_PORT);
@@ -137,12 +150,7 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	/* The end of each response is known from the server's side alone. */
 	if (some_rule_answers(draft))
 		control->flags |= FAULT_CONTROL_ANSWER;
-	if (control->packet_rules)
-		control->flags |= FAULT_CONTROL_PACKET;
-	if (some_rule_stalls(draft))
-		control->flags |= FAULT_CONTROL_STREAM;
-	if (control->link_rules)
-		control->flags |= FAULT_CONTROL_LINK;
+	fill_layers(draft, control);
 	if (control->any_cgroup != control->all_rules)
 		control->flags |= FAULT_CONTROL_CGROUP;
 }

@@ -195,6 +195,14 @@ static int handle_series(struct engine *engine, const struct engine_request *req
 	return engine_series(engine, &reply->u.series, now, failure);
 }
 
+static int handle_shadow(struct engine *engine, const struct engine_request *request,
+			 struct engine_reply *reply, __u64 now, struct failure *failure)
+{
+	(void)now;
+	reply->u.shadow.from = request->u.shadow.from;
+	return engine_shadow(engine, &reply->u.shadow, failure);
+}
+
 static int handle_halt(struct engine *engine, const struct engine_request *request,
 		       struct engine_reply *reply, __u64 now, struct failure *failure)
 {
@@ -247,6 +255,7 @@ static const struct {
 	[ENGINE_SERIES] = {handle_series, ANY_TIME},
 	[ENGINE_HALT] = {handle_halt, ANY_TIME},
 	[ENGINE_RELEASE] = {handle_release, ANY_TIME},
+	[ENGINE_SHADOW] = {handle_shadow, WHILE_ARMED},
 };
 _Static_assert(ARRAY_SIZE(handlers) == ENGINE_REQUEST_COUNT, "a request lacks its handler");
 

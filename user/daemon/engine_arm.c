@@ -184,6 +184,9 @@ static void forget(struct engine *engine)
 	classified_free(&engine->classified);
 	engine->classified = (struct classified){};
 	close_scope(engine);
+	free(engine->shadow);
+	engine->shadow = NULL;
+	engine->shadow_count = 0;
 	draft_free(engine->draft);
 	engine->draft = NULL;
 }

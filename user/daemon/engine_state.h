@@ -32,6 +32,8 @@ struct engine {
 	/* A run that is over, but holds open connections: unloaded at `retired_until`. */
 	struct programs *retired;
 	__u64 retired_until;
+	struct engine_shadow_entry *shadow; /* what is being read; NULL: nothing */
+	size_t shadow_count;
 	/* What the last run's rules came to, kept until the next one begins. */
 	struct engine_rule_status last[FAULT_RULES_MAX];
 	__u32 last_count;
@@ -80,6 +82,7 @@ int engine_rule_status(struct engine *engine, __u32 rule, struct engine_rule_sta
 void engine_keep_last(struct engine *engine);
 int engine_series(struct engine *engine, struct engine_series *series, __u64 now,
 		  struct failure *failure);
+int engine_shadow(struct engine *engine, struct engine_shadow *shadow, struct failure *failure);
 void engine_sweep_series(struct engine *engine, __u64 now);
 
 /* engine.c: sends an event to the peer. */

@@ -65,6 +65,8 @@ int engine_inject(struct engine *engine, struct engine_window *window, __u64 now
 
 	if (window->rules & ~engine->classified.control.all_rules)
 		return fail(failure, -EINVAL, "no such rule is armed");
+	if (engine->classified.control.flags & FAULT_CONTROL_SHADOW)
+		return fail(failure, -EINVAL, "a shadow injects nothing");
 	if (now >= engine->control->lease_until)
 		return fail(failure, -ETIME, "the lease has lapsed; renew it first");
 	window->starts_at = now;

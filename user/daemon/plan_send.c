@@ -44,6 +44,7 @@ static int send_begin(struct sender *sender, const struct plan *plan, uid_t uid)
 	begin->rules = (__u32)plan->rules_count;
 	begin->protections = (__u32)plan->protect_count;
 	begin->uid = uid;
+	begin->flags = plan->shadow ? FAULT_CONTROL_SHADOW : 0;
 	copy_text(begin->title, sizeof(begin->title), plan->title);
 	return send_it(sender);
 }

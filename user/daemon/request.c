@@ -306,6 +306,7 @@ static const struct {
 	[ENGINE_SERIES] = {"series", check_series},
 	[ENGINE_HALT] = {"halt", check_nothing},
 	[ENGINE_RELEASE] = {"release", check_nothing},
+	[ENGINE_SHADOW] = {"shadow", check_nothing},
 };
 _Static_assert(ARRAY_SIZE(request_kinds) == ENGINE_REQUEST_COUNT, "a request lacks its check");
 

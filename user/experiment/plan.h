@@ -84,6 +84,7 @@ struct plan_protect {
 struct plan {
 	char *title;
 	uint64_t seed;
+	bool shadow;		/* count what would be hit, touch nothing */
 	uint64_t duration_ns;	/* longest time from arming to the end: the deadline */
 	uint64_t lease_ns;	/* how long faults outlive the controller's last renewal */
 	struct strings cgroups; /* scope: attach here; none: the host's root as the policy says */

@@ -28,7 +28,8 @@ enum engine_request_type {
 	ENGINE_SERIES = 13,	 /* u.series: up to ENGINE_SERIES_MAX buckets from a cursor */
 	ENGINE_HALT = 14,	 /* lift and disarm now, refuse BEGIN until ENGINE_RELEASE */
 	ENGINE_RELEASE = 15,
-	ENGINE_REQUEST_COUNT = 16,
+	ENGINE_SHADOW = 16, /* u.shadow: up to ENGINE_SHADOW_MAX entries from a cursor */
+	ENGINE_REQUEST_COUNT = 17,
 };
 
 enum engine_dimension {
@@ -126,6 +127,20 @@ struct engine_series {
 	struct engine_series_entry entries[ENGINE_SERIES_MAX];
 };
 
+/* What a shadow has counted. The engine takes it all together when it is asked from 0. */
+#define ENGINE_SHADOW_MAX 24
+struct engine_shadow_entry {
+	struct fault_shadow_key key;
+	struct fault_shadow value;
+};
+struct engine_shadow {
+	__u32 from;  /* request: entry to begin with */
+	__u32 count; /* reply */
+	__u32 total; /* reply: entries that there are */
+	__u32 padding;
+	struct engine_shadow_entry entries[ENGINE_SHADOW_MAX];
+};
+
 struct engine_request {
 	__u32 version;
 	__u32 type;
@@ -138,6 +153,7 @@ struct engine_request {
 		struct engine_seed seed;
 		struct engine_window window;
 		struct engine_series series;
+		struct engine_shadow shadow;
 	} u;
 };
 
@@ -188,6 +204,7 @@ struct engine_reply {
 		struct engine_status status;
 		struct engine_rule_status rule_status;
 		struct engine_series series;
+		struct engine_shadow shadow;
 		struct engine_event event;
 	} u;
 };

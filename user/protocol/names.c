@@ -27,6 +27,7 @@ static const char *const reason_names[] = {
 	[FAULT_REASON_FIRST] = "first",
 	[FAULT_REASON_ADMITTED] = "admitted",
 	[FAULT_REASON_REJECTED] = "rejected",
+	[FAULT_REASON_SHADOW] = "shadow",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FAULT_REASON_COUNT, "a reason lacks its name");
 

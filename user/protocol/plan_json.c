@@ -365,6 +365,7 @@ static const struct json_field plan_fields[] = {
 	{"version", read_version, 0, true},
 	{"title", json_read_string, offsetof(struct plan, title), true},
 	{"seed", json_read_u64, offsetof(struct plan, seed), true},
+	{"shadow", json_read_bool, offsetof(struct plan, shadow), false},
 	{"duration_ns", json_read_u64, offsetof(struct plan, duration_ns), true},
 	{"lease_ns", json_read_u64, offsetof(struct plan, lease_ns), true},
 	{"scope", read_scope, 0, false},

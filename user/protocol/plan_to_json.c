@@ -207,6 +207,8 @@ static json_t *write_plan(const struct plan *plan, int *r)
 	set(root, "title", json_string(plan->title ? plan->title : ""), r);
 	/* JSON integers have 63 bits here; a seed needs no more. */
 	set(root, "seed", json_integer((json_int_t)(plan->seed & INT64_MAX)), r);
+	if (plan->shadow)
+		set(root, "shadow", json_true(), r);
 	set(root, "duration_ns", json_integer((json_int_t)(plan->duration_ns & INT64_MAX)), r);
 	set(root, "lease_ns", json_integer((json_int_t)(plan->lease_ns & INT64_MAX)), r);
 	set(root, "scope", scope, r);
