@@ -65,6 +65,8 @@ static void print_match(const struct plan_match *match, FILE *out)
 		if (match->methods & (1U << i))
 			fprintf(out, "%s%s", any++ ? "," : " method ", fault_method_name(i));
 	print_strings("cgroup", &match->cgroups, out);
+	print_strings("unit", &match->units, out);
+	print_strings("container", &match->containers, out);
 	if (match->http && !match->paths.count && !match->methods)
 		fprintf(out, " (HTTP requests only)");
 }
@@ -111,10 +113,12 @@ static void print_fault(const struct fault *fault, FILE *out)
 static void print_scope(const struct experiment *experiment, FILE *out)
 {
 	fprintf(out, "scope: ");
-	if (!experiment->scope_cgroups.count && !experiment->scope_units.count)
+	if (!experiment->scope_cgroups.count && !experiment->scope_units.count &&
+	    !experiment->scope_containers.count)
 		fprintf(out, "the whole host, as far as the daemon's policy allows");
 	print_strings("cgroups", &experiment->scope_cgroups, out);
 	print_strings("units", &experiment->scope_units, out);
+	print_strings("containers", &experiment->scope_containers, out);
 	fprintf(out, "\nprotected:");
 	for (size_t i = 0; i < experiment->protect_count; i++)
 		fprintf(out, "%s %s", i ? "," : "", experiment->protect[i].text);

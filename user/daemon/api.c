@@ -17,9 +17,9 @@ static const struct {
 	unsigned int status;
 	const char *code;
 } engine_errors[] = {
-	{EBUSY, 409, "busy"},	    {ECANCELED, 409, "halted"}, {EACCES, 403, "denied"},
-	{ENOENT, 404, "not-found"}, {EINVAL, 400, "invalid"},	{E2BIG, 400, "invalid"},
-	{ERANGE, 400, "invalid"},   {EALREADY, 409, "busy"},
+	{EBUSY, 409, "busy"},	    {ECANCELED, 409, "halted"},	  {EACCES, 403, "denied"},
+	{ENOENT, 404, "not-found"}, {ESRCH, 422, "unresolvable"}, {EINVAL, 400, "invalid"},
+	{E2BIG, 400, "invalid"},    {ERANGE, 400, "invalid"},	  {EALREADY, 409, "busy"},
 };
 
 void api_reply(struct api_call *call, unsigned int status, json_t *body)

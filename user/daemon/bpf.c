@@ -20,6 +20,7 @@ enum {
 struct programs {
 	struct faultd_bpf *skeleton;
 	struct bpf_link *links[LINKS_MAX];
+	__u64 places[LINKS_MAX]; /* ids of the cgroups that they are attached to */
 	__u32 links_count;
 	bool verdict_attached; /* fault_message on the map `sockets` */
 	struct ring_buffer *events;
@@ -350,8 +351,7 @@ static int map_memory(const struct bpf_map *map, size_t size, void **ret_memory,
 }
 
 static int fill(struct programs *programs, const struct draft *draft,
-		const struct classified *classified, const __u64 *cgroup_ids, __u64 learned_until,
-		struct failure *failure)
+		const struct classified *classified, __u64 learned_until, struct failure *failure)
 {
 	const struct faultd_bpf *skeleton = programs->skeleton;
 	int r = put_rules(programs, draft, failure);
@@ -366,9 +366,6 @@ static int fill(struct programs *programs, const struct draft *draft,
 		r = put_table(skeleton->maps.names, &classified->names, failure);
 	if (!r)
 		r = put_table(skeleton->maps.paths, &classified->paths, failure);
-	for (size_t i = 0; !r && i < classified->cgroups_count; i++)
-		r = put(skeleton->maps.cgroups, &cgroup_ids[i], &classified->cgroups[i].mask,
-			failure);
 	return r ? r : put_learned(programs, classified, learned_until, failure);
 }
 
@@ -380,21 +377,54 @@ int programs_publish(struct programs *programs, const struct fault_control *cont
 	return put(programs->skeleton->maps.control, &zero, control, failure);
 }
 
-static int attach_cgroups(struct programs *programs, struct bpf_program *program,
-			  const int *cgroup_fds, size_t count, struct failure *failure)
+static int attach_cgroup(struct programs *programs, struct bpf_program *program, int fd, __u64 id,
+			 struct failure *failure)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct bpf_link *link;
+	struct bpf_link *link;
 
-		if (programs->links_count == LINKS_MAX)
-			return fail(failure, -E2BIG, "more than %d attachments", LINKS_MAX);
-		link = bpf_program__attach_cgroup(program, cgroup_fds[i]);
-		if (!link)
-			return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
-				    cause(-errno));
-		programs->links[programs->links_count++] = link;
-	}
+	if (programs->links_count == LINKS_MAX)
+		return fail(failure, -E2BIG, "more than %d attachments", LINKS_MAX);
+	link = bpf_program__attach_cgroup(program, fd);
+	if (!link)
+		return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
+			    cause(-errno));
+	programs->places[programs->links_count] = id;
+	programs->links[programs->links_count++] = link;
 	return 0;
+}
+
+int programs_attach(struct programs *programs, int fd, __u64 id, struct failure *failure)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
+		struct bpf_program *program = find_program(programs, program_table[i].name);
+
+		if (program_table[i].place == PLACE_CGROUPS && bpf_program__autoload(program))
+			r = attach_cgroup(programs, program, fd, id, failure);
+	}
+	return r;
+}
+
+void programs_forget_cgroup(struct programs *programs, __u64 id)
+{
+	__u32 kept = 0;
+
+	for (__u32 i = 0; i < programs->links_count; i++) {
+		if (programs->places[i] == id) {
+			bpf_link__destroy(programs->links[i]);
+			continue;
+		}
+		programs->places[kept] = programs->places[i];
+		programs->links[kept++] = programs->links[i];
+	}
+	programs->links_count = kept;
+	bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.cgroups), &id);
+}
+
+int programs_name_cgroup(struct programs *programs, __u64 id, __u64 mask, struct failure *failure)
+{
+	return put(programs->skeleton->maps.cgroups, &id, &mask, failure);
 }
 
 static int attach_sockets(struct programs *programs, struct bpf_program *program,
@@ -408,8 +438,8 @@ static int attach_sockets(struct programs *programs, struct bpf_program *program
 	return 0;
 }
 
-static int attach(struct programs *programs, const int *cgroup_fds, size_t count,
-		  struct failure *failure)
+/* Puts in place what is not attached to cgroups. */
+static int install(struct programs *programs, struct failure *failure)
 {
 	int r = 0;
 
@@ -421,8 +451,7 @@ static int attach(struct programs *programs, const int *cgroup_fds, size_t count
 			continue;
 		switch (program_table[i].place) {
 		case PLACE_CGROUPS:
-			r = attach_cgroups(programs, program, cgroup_fds, count, failure);
-			break;
+			break; /* by programs_attach */
 		case PLACE_SOCKETS:
 			r = attach_sockets(programs, program, failure);
 			break;
@@ -479,11 +508,10 @@ static int prepare_room(const struct programs *programs, const struct classified
 
 	if (!r)
 		r = make_room(skeleton->maps.paths, classified->paths.count, failure);
-	return r ? r : make_room(skeleton->maps.cgroups, classified->cgroups_count, failure);
+	return r;
 }
 
 int programs_arm(const struct draft *draft, const struct classified *classified,
-		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
 		 __u64 learned_until, struct programs **ret_programs, struct failure *failure)
 {
 	struct programs *programs = calloc(1, sizeof(*programs));
@@ -499,9 +527,9 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	if (!r)
 		r = open_views(programs, failure);
 	if (!r)
-		r = fill(programs, draft, classified, cgroup_ids, learned_until, failure);
+		r = fill(programs, draft, classified, learned_until, failure);
 	if (!r)
-		r = attach(programs, cgroup_fds, cgroup_fds_count, failure);
+		r = install(programs, failure);
 	if (r) {
 		programs_free(programs);
 		return r;

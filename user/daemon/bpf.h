@@ -11,14 +11,19 @@
 struct programs;
 
 /*
- * Loads the programs that `classified` needs, fills the maps and attaches at every cgroup of
- * `cgroup_fds` (borrowed). `cgroup_ids` belong to classified->cgroups, one each; the addresses in
+ * Loads the programs that `classified` needs and fills the maps; the addresses in
  * classified->learned hold until `learned_until`, ns. All or nothing; whatever the programs see
  * passes until programs_publish. 0 with `ret_programs`, or -errno with the cause in `failure`.
  */
 int programs_arm(const struct draft *draft, const struct classified *classified,
-		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
 		 __u64 learned_until, struct programs **ret_programs, struct failure *failure);
+
+/* Attaches at the cgroup `fd` (borrowed), whose id is `id`, for it and all below. 0 or -errno. */
+int programs_attach(struct programs *programs, int fd, __u64 id, struct failure *failure);
+/* Rules of `mask` are about cgroup `id` and all below it. 0 or -errno. */
+int programs_name_cgroup(struct programs *programs, __u64 id, __u64 mask, struct failure *failure);
+/* Undoes both. */
+void programs_forget_cgroup(struct programs *programs, __u64 id);
 
 /* Hands the programs their control block: from here on they match. 0 or -errno. */
 int programs_publish(struct programs *programs, const struct fault_control *control,

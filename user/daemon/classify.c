@@ -128,8 +128,10 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	control->any_tcp_port = tcp & ~ports.rules;
 	control->any_udp_port = udp & ~ports.rules;
 	control->any_destination = control->all_rules & ~prefixes.rules;
-	control->any_cgroup =
-		control->all_rules & ~constrained(draft, ENGINE_DIMENSION_CGROUP).rules;
+	control->any_cgroup = control->all_rules;
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft_has_cgroups(draft, i))
+			control->any_cgroup &= ~(1ULL << i);
 	control->any_name = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAME).rules;
 	control->any_path = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_PATH).rules;
 	control->protect_any_destination = protections & ~prefixes.protect;
@@ -387,33 +389,6 @@ static int fill_texts(const struct draft *draft, struct classified *classified)
 	return r ? r : inherit(&classified->paths, &classified->control.any_path);
 }
 
-static bool cgroup_within(const char *path, const char *ancestor)
-{
-	size_t length = strlen(ancestor);
-
-	return !strncmp(path, ancestor, length) && (!path[length] || path[length] == '/');
-}
-
-static int fill_cgroups(const struct draft *draft, struct classified *classified)
-{
-	classified->cgroups = calloc(draft->matches_count + 1, sizeof(*classified->cgroups));
-	if (!classified->cgroups)
-		return -ENOMEM;
-	for (size_t i = 0; i < draft->matches_count; i++) {
-		const struct draft_match *match = &draft->matches[i];
-		struct classify_cgroup entry = {match->text, classified->control.any_cgroup};
-
-		if (match->dimension != ENGINE_DIMENSION_CGROUP || match->owner == ENGINE_SCOPE)
-			continue;
-		for (size_t j = 0; j < draft->matches_count; j++)
-			if (draft->matches[j].dimension == ENGINE_DIMENSION_CGROUP &&
-			    cgroup_within(match->text, draft->matches[j].text))
-				entry.mask |= owner_bit(draft->matches[j].owner).rules;
-		classified->cgroups[classified->cgroups_count++] = entry;
-	}
-	return 0;
-}
-
 static int fill_learned(const struct draft *draft, struct classified *classified)
 {
 	struct classify_table *table = &classified->learned;
@@ -443,8 +418,6 @@ int classify(const struct draft *draft, struct classified *ret_classified)
 	if (!r)
 		r = fill_texts(draft, &classified);
 	if (!r)
-		r = fill_cgroups(draft, &classified);
-	if (!r)
 		r = fill_learned(draft, &classified);
 	if (r) {
 		classified_free(&classified);
@@ -462,9 +435,6 @@ void classified_free(struct classified *classified)
 	table_free(&classified->names);
 	table_free(&classified->paths);
 	table_free(&classified->learned);
-	free(classified->cgroups);
-	classified->cgroups = NULL;
-	classified->cgroups_count = 0;
 }
 
 /* The value behind the longest entry that contains `key`; NULL: a miss. */

@@ -17,11 +17,6 @@ struct classify_table {
 	unsigned char *keys, *values; /* owned */
 };
 
-struct classify_cgroup {
-	const char *path; /* borrowed from the draft */
-	__u64 mask;
-};
-
 struct classified {
 	struct fault_control control;	 /* masks and flags; times are 0 */
 	struct classify_table ports;	 /* __u32 → struct fault_masks */
@@ -30,8 +25,6 @@ struct classified {
 	struct classify_table names;	 /* struct fault_name_key → __u64 */
 	struct classify_table paths;	 /* struct fault_path_key → __u64 */
 	struct classify_table learned;	 /* 16 bytes → struct fault_learned; expires is 0 */
-	struct classify_cgroup *cgroups; /* owned; paths are not */
-	size_t cgroups_count;
 };
 
 /* Fills `ret_classified`, which lives no longer than `draft`. 0 or -ENOMEM. */

@@ -46,6 +46,13 @@ bool draft_has(const struct draft *draft, __u32 owner, __u32 dimension)
 	return false;
 }
 
+bool draft_has_cgroups(const struct draft *draft, __u32 owner)
+{
+	return draft_has(draft, owner, ENGINE_DIMENSION_CGROUP) ||
+	       draft_has(draft, owner, ENGINE_DIMENSION_UNIT) ||
+	       draft_has(draft, owner, ENGINE_DIMENSION_CONTAINER);
+}
+
 int draft_add_rule(struct draft *draft, const struct engine_rule *rule, struct failure *failure)
 {
 	if (rule->index != draft->rules_count)
@@ -208,8 +215,8 @@ static int check_rule(const struct draft *draft, __u32 index, struct failure *fa
 		return fail(failure, -EINVAL, "rule %u lacks an answer", index);
 	if (!draft_has(draft, index, ENGINE_DIMENSION_NAME) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_PREFIX) &&
-	    !draft_has(draft, index, ENGINE_DIMENSION_PORT) &&
-	    !draft_has(draft, index, ENGINE_DIMENSION_CGROUP) && !by_path)
+	    !draft_has(draft, index, ENGINE_DIMENSION_PORT) && !draft_has_cgroups(draft, index) &&
+	    !by_path)
 		return fail(failure, -EINVAL, "rule %u matches every destination", index);
 	return 0;
 }

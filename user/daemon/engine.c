@@ -305,7 +305,8 @@ static int serve(struct engine *engine)
 /* The descriptors of the loop. The kernel's event ring comes and goes with the programs. */
 struct loop {
 	int epoll, timer, signals;
-	int ring; /* -1: not watched */
+	int ring;    /* -1: not watched */
+	int targets; /* likewise */
 };
 
 static int watch(const struct loop *loop, int fd)
@@ -315,14 +316,18 @@ static int watch(const struct loop *loop, int fd)
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* Closed descriptors leave epoll by themselves, so only a new ring needs care. */
-static int watch_ring(const struct engine *engine, struct loop *loop)
+/* Closed descriptors leave epoll by themselves, so only new ones need care. */
+static int watch_run(const struct engine *engine, struct loop *loop)
 {
 	int ring = engine->programs ? programs_events_fd(engine->programs) : -1, r = 0;
+	int targets = engine->targets ? targets_fd(engine->targets) : -1;
 
 	if (ring >= 0 && loop->ring < 0)
 		r = watch(loop, ring);
 	loop->ring = ring;
+	if (!r && targets >= 0 && loop->targets < 0)
+		r = watch(loop, targets);
+	loop->targets = targets;
 	return r;
 }
 
@@ -382,12 +387,14 @@ static int turn(struct engine *engine, struct loop *loop)
 	int count, r = set_timer(engine, loop, clock_boottime_ns());
 
 	if (!r)
-		r = watch_ring(engine, loop);
+		r = watch_run(engine, loop);
 	if (r)
 		return r;
 	count = epoll_wait(loop->epoll, events, ARRAY_SIZE(events), -1);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	/* First: what comes must be covered before it connects. */
+	engine_read_targets(engine);
 	read_kernel_events(engine);
 	engine_tick(engine, clock_boottime_ns());
 	for (int i = 0; i < count; i++) {
@@ -407,7 +414,7 @@ static int turn(struct engine *engine, struct loop *loop)
 int engine_run(int channel, const struct engine_settings *settings, struct failure *failure)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	struct loop loop = {-1, -1, -1, -1};
+	struct loop loop = {-1, -1, -1, -1, -1};
 	int r;
 
 	if (!engine)

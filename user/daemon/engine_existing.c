@@ -25,19 +25,30 @@ struct judge {
 	__u64 adopts; /* those of them that adopt what they find */
 	struct adoption *adoption;
 	__u64 now;
-	struct cgroup_ids scope;
-	struct cgroup_ids *cgroups; /* one per classified->cgroups */
+	struct cgroup_ids *cgroups; /* one per target */
 };
 
 static __u64 look_cgroup(const struct judge *judge, __u64 id)
 {
-	const struct classified *classified = &judge->engine->classified;
-	__u64 mask = classified->control.any_cgroup;
+	const struct targets *targets = judge->engine->targets;
+	__u64 mask = judge->engine->classified.control.any_cgroup;
 
-	for (size_t i = 0; i < classified->cgroups_count; i++)
+	for (size_t i = 0; i < targets_count(targets); i++)
 		if (cgroup_ids_has(&judge->cgroups[i], id))
-			mask |= classified->cgroups[i].mask;
+			mask |= targets_at(targets, i)->rules;
 	return mask;
+}
+
+static bool is_in_scope(const struct judge *judge, __u64 id)
+{
+	const struct targets *targets = judge->engine->targets;
+
+	if (judge->engine->scope_is_everything)
+		return true;
+	for (size_t i = 0; i < targets_count(targets); i++)
+		if (targets_at(targets, i)->attached && cgroup_ids_has(&judge->cgroups[i], id))
+			return true;
+	return false;
 }
 
 /*
@@ -100,7 +111,7 @@ static enum existing_verdict judge_connection(void *context,
 
 	if (!rules || masks.protect)
 		return EXISTING_IGNORE;
-	if (!engine->scope_is_everything && !cgroup_ids_has(&judge->scope, connection->cgroup))
+	if (!is_in_scope(judge, connection->cgroup))
 		return EXISTING_IGNORE;
 	rules &= look_cgroup(judge, connection->cgroup);
 	candidates = rules & judge->adopts;
@@ -120,14 +131,13 @@ static int collect(struct judge *judge, struct failure *failure)
 	const struct engine *engine = judge->engine;
 	int r = 0;
 
-	for (size_t i = 0; !r && !engine->scope_is_everything && i < engine->scope_count; i++)
-		r = cgroup_ids_collect(engine->scope[i], &judge->scope, failure);
-	cgroup_ids_sort(&judge->scope);
-	for (size_t i = 0; !r && i < engine->classified.cgroups_count; i++) {
-		_cleanup_close_ int fd = cgroup_open(engine->settings->cgroup_mount,
-						     engine->classified.cgroups[i].path, failure);
+	for (size_t i = 0; !r && i < targets_count(engine->targets); i++) {
+		const struct target *target = targets_at(engine->targets, i);
 
-		r = fd < 0 ? fd : cgroup_ids_collect(fd, &judge->cgroups[i], failure);
+		/* All of the host is not walked. */
+		if (engine->scope_is_everything && !target->rules)
+			continue;
+		r = cgroup_ids_collect(target->fd, &judge->cgroups[i], failure);
 		cgroup_ids_sort(&judge->cgroups[i]);
 	}
 	return r;
@@ -156,7 +166,7 @@ static int meet(struct judge *judge, struct engine_window *window, struct failur
 int engine_find_existing(struct engine *engine, struct engine_window *window, __u64 resets,
 			 __u64 adopts, __u64 now, struct failure *failure)
 {
-	size_t count = engine->classified.cgroups_count;
+	size_t count = targets_count(engine->targets);
 	struct adoption adoption = {};
 	struct judge judge = {
 		.engine = engine,
@@ -175,7 +185,6 @@ int engine_find_existing(struct engine *engine, struct engine_window *window, __
 	for (size_t i = 0; i < count; i++)
 		cgroup_ids_free(&judge.cgroups[i]);
 	free(judge.cgroups);
-	cgroup_ids_free(&judge.scope);
 	free(adoption.cookies);
 	free(adoption.adoptees);
 	return r ? fail_in(failure, r, "looking for open connections") : 0;

@@ -6,6 +6,7 @@
 #include "user/base/clock.h"
 #include "user/daemon/bpf.h"
 #include "user/daemon/engine.h"
+#include "user/daemon/targets.h"
 
 /* After this much time without a lease the run is over, not only its effects. */
 #define ENGINE_LEASE_GRACE_NS (5 * NS_PER_S)
@@ -24,8 +25,7 @@ struct engine {
 	struct programs *programs;		/* NULL: nothing is armed */
 	volatile struct fault_control *control; /* the kernel's own memory */
 	volatile struct fault_window *windows;	/* likewise, one per rule */
-	int *scope;				/* cgroups that are attached to */
-	size_t scope_count;
+	struct targets *targets;		/* cgroups that the plan names */
 	bool scope_is_everything;
 	__u64 open;	    /* rules whose window was opened and has not been reported as ended */
 	__u32 series_swept; /* buckets below this one are deleted */
@@ -44,6 +44,9 @@ struct engine {
 int engine_arm(struct engine *engine, __u64 now, struct failure *failure);
 /* Lifts what is open, reports both with `cause`, unloads everything. Nothing armed: nothing. */
 void engine_disarm(struct engine *engine, enum engine_cause cause, __u64 at);
+
+/* Covers the cgroups that have come, lets go of those that have gone. 0 or -errno. */
+int engine_read_targets(struct engine *engine);
 
 /* Unloads what an earlier run still holds open connections by. */
 void engine_forget_retired(struct engine *engine);

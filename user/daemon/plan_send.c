@@ -150,7 +150,11 @@ static int send_match(struct sender *sender, const struct plan_match *match, __u
 		r = send_texts(sender, owner, ENGINE_DIMENSION_NAME, &match->names);
 	if (!r)
 		r = send_texts(sender, owner, ENGINE_DIMENSION_PATH, &match->paths);
-	return r ? r : send_texts(sender, owner, ENGINE_DIMENSION_CGROUP, &match->cgroups);
+	if (!r)
+		r = send_texts(sender, owner, ENGINE_DIMENSION_CGROUP, &match->cgroups);
+	if (!r)
+		r = send_texts(sender, owner, ENGINE_DIMENSION_UNIT, &match->units);
+	return r ? r : send_texts(sender, owner, ENGINE_DIMENSION_CONTAINER, &match->containers);
 }
 
 static int send_answers(struct sender *sender, const struct plan_rule *rule, __u32 index)
@@ -185,8 +189,8 @@ static int send_seeds(struct sender *sender, const struct resolved *resolved)
 	return r;
 }
 
-static int send_all(struct sender *sender, const struct plan *plan, const struct strings *scope,
-		    const struct resolved *resolved, size_t resolved_count, uid_t uid)
+static int send_all(struct sender *sender, const struct plan *plan, const struct resolved *resolved,
+		    size_t resolved_count, uid_t uid)
 {
 	int r = send_begin(sender, plan, uid);
 
@@ -204,15 +208,18 @@ static int send_all(struct sender *sender, const struct plan *plan, const struct
 				       plan->protect[i].ports_count);
 	}
 	if (!r)
-		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP, scope);
+		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP, &plan->cgroups);
+	if (!r)
+		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_UNIT, &plan->units);
+	if (!r)
+		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_CONTAINER, &plan->containers);
 	for (size_t i = 0; !r && i < resolved_count; i++)
 		r = send_seeds(sender, &resolved[i]);
 	return r;
 }
 
-int plan_send(struct channel *channel, const struct plan *plan, const struct strings *scope,
-	      const struct resolved *resolved, size_t resolved_count, uid_t uid,
-	      struct failure *failure)
+int plan_send(struct channel *channel, const struct plan *plan, const struct resolved *resolved,
+	      size_t resolved_count, uid_t uid, struct failure *failure)
 {
 	struct sender *sender = calloc(1, sizeof(*sender));
 	int r;
@@ -221,7 +228,7 @@ int plan_send(struct channel *channel, const struct plan *plan, const struct str
 		return fail(failure, -ENOMEM, "out of memory");
 	sender->channel = channel;
 	sender->failure = failure;
-	r = send_all(sender, plan, scope, resolved, resolved_count, uid);
+	r = send_all(sender, plan, resolved, resolved_count, uid);
 	free(sender);
 	return r;
 }

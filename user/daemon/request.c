@@ -170,12 +170,33 @@ static int check_cgroup(const struct engine_match *match, struct failure *failur
 	return 0;
 }
 
+static int check_unit(const struct engine_match *match, struct failure *failure)
+{
+	int r = check_text("the unit", match->text, sizeof(match->text), 1, sizeof(match->text) - 1,
+			   failure);
+
+	if (!r && !plan_unit_is_valid(match->text))
+		r = fail(failure, -EINVAL, "the unit is no name or glob of one");
+	return r;
+}
+
+static int check_container(const struct engine_match *match, struct failure *failure)
+{
+	int r = check_text("the container", match->text, sizeof(match->text), 1,
+			   sizeof(match->text) - 1, failure);
+
+	if (!r && !plan_container_is_valid(match->text))
+		r = fail(failure, -EINVAL, "the container is no id or name of one");
+	return r;
+}
+
 typedef int (*match_check_fn)(const struct engine_match *match, struct failure *failure);
 
 static const match_check_fn match_checks[] = {
-	[ENGINE_DIMENSION_PORT] = check_port,	    [ENGINE_DIMENSION_PREFIX] = check_prefix,
-	[ENGINE_DIMENSION_NAME] = check_name_match, [ENGINE_DIMENSION_PATH] = check_path,
-	[ENGINE_DIMENSION_CGROUP] = check_cgroup,
+	[ENGINE_DIMENSION_PORT] = check_port,		[ENGINE_DIMENSION_PREFIX] = check_prefix,
+	[ENGINE_DIMENSION_NAME] = check_name_match,	[ENGINE_DIMENSION_PATH] = check_path,
+	[ENGINE_DIMENSION_CGROUP] = check_cgroup,	[ENGINE_DIMENSION_UNIT] = check_unit,
+	[ENGINE_DIMENSION_CONTAINER] = check_container,
 };
 _Static_assert(ARRAY_SIZE(match_checks) == ENGINE_DIMENSION_COUNT, "a dimension lacks its check");
 
@@ -185,7 +206,9 @@ static int check_match_owner(const struct engine_match *match, struct failure *f
 		      match->dimension == ENGINE_DIMENSION_PREFIX;
 
 	if (match->rule == ENGINE_SCOPE)
-		return match->dimension == ENGINE_DIMENSION_CGROUP
+		return match->dimension == ENGINE_DIMENSION_CGROUP ||
+				       match->dimension == ENGINE_DIMENSION_UNIT ||
+				       match->dimension == ENGINE_DIMENSION_CONTAINER
 			       ? 0
 			       : fail(failure, -EINVAL, "a scope that is no cgroup");
 	if (match->rule & ENGINE_PROTECTION && !(match->rule & ENGINE_SCOPE)) {

@@ -52,6 +52,7 @@ void experiment_free(struct experiment *experiment)
 	strings_free(&experiment->tags);
 	strings_free(&experiment->scope_cgroups);
 	strings_free(&experiment->scope_units);
+	strings_free(&experiment->scope_containers);
 	*experiment = (struct experiment){0};
 }
 
@@ -132,6 +133,8 @@ int experiment_compile(const struct experiment *experiment, uint64_t seed, struc
 		r = strings_copy(&experiment->scope_cgroups, &plan.cgroups);
 	if (r == 0)
 		r = strings_copy(&experiment->scope_units, &plan.units);
+	if (r == 0)
+		r = strings_copy(&experiment->scope_containers, &plan.containers);
 	if (r == 0)
 		r = compile_protect(experiment, &plan);
 	if (r == 0)

@@ -63,6 +63,10 @@ int plan_match_copy(const struct plan_match *match, struct plan_match *ret_match
 	if (r == 0)
 		r = strings_copy(&match->cgroups, &copy.cgroups);
 	if (r == 0)
+		r = strings_copy(&match->units, &copy.units);
+	if (r == 0)
+		r = strings_copy(&match->containers, &copy.containers);
+	if (r == 0)
 		*ret_match = copy;
 	else
 		plan_match_free(&copy);

@@ -83,7 +83,7 @@ struct experiment {
 	char *title;
 	char *description;
 	struct strings tags;
-	struct strings scope_cgroups, scope_units;
+	struct strings scope_cgroups, scope_units, scope_containers;
 	struct plan_protect *protect;
 	size_t protect_count;
 	struct workflow *workflows;

@@ -90,6 +90,12 @@ static void unknown_preset(const struct loader *loader, const struct yaml_node *
 		suggest(loader->diagnostics, "'faultctl presets' lists them");
 }
 
+/* Keys that say whose traffic it must be. */
+static bool is_owner_key(size_t key)
+{
+	return key == MATCH_CGROUP || key == MATCH_UNIT || key == MATCH_CONTAINER;
+}
+
 /* The keys that may stand beside `preset`, by what the preset is. */
 static void check_beside(const struct preset *preset, const struct yaml_node *item,
 			 const struct yaml_node *const *nodes, struct diagnostics *diagnostics)
@@ -99,7 +105,7 @@ static void check_beside(const struct preset *preset, const struct yaml_node *it
 	for (size_t i = 0; i < MATCH_COUNT; i++) {
 		bool host = i == MATCH_NAME || i == MATCH_ADDRESS;
 
-		if (!nodes[i] || i == MATCH_PRESET || i == MATCH_CGROUP ||
+		if (!nodes[i] || i == MATCH_PRESET || is_owner_key(i) ||
 		    (host && preset->needs_host))
 			continue;
 		diagnose(diagnostics, nodes[i]->at, "'%s' cannot stand beside preset '%s'",
@@ -127,6 +133,10 @@ static int merge_match(const struct plan_match *endpoint, const struct plan_matc
 		r = strings_add(&merged.names, parts.names.items[i]);
 	for (size_t i = 0; r == 0 && i < parts.cgroups.count; i++)
 		r = strings_add(&merged.cgroups, parts.cgroups.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.units.count; i++)
+		r = strings_add(&merged.units, parts.units.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.containers.count; i++)
+		r = strings_add(&merged.containers, parts.containers.items[i]);
 	if (r == 0 && parts.prefixes_count > 0) {
 		/* An endpoint that needs its host has no address of its own. */
 		free(merged.prefixes);
@@ -207,9 +217,9 @@ static int load_presets(struct reading *reading, const struct yaml_node *const *
 {
 	struct diagnostics *diagnostics = reading->loader->diagnostics;
 	const struct yaml_node *beside[MATCH_COUNT] = {
-		[MATCH_NAME] = nodes[MATCH_NAME],
-		[MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
-		[MATCH_CGROUP] = nodes[MATCH_CGROUP],
+		[MATCH_NAME] = nodes[MATCH_NAME],	    [MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
+		[MATCH_CGROUP] = nodes[MATCH_CGROUP],	    [MATCH_UNIT] = nodes[MATCH_UNIT],
+		[MATCH_CONTAINER] = nodes[MATCH_CONTAINER],
 	};
 	_cleanup_(plan_match_free) struct plan_match extra = {0};
 	size_t before = diagnostics->total;

@@ -274,6 +274,25 @@ static int load_cgroups(const struct yaml_node *node, struct strings *cgroups,
 	return r;
 }
 
+/* Texts that `is_valid` takes. */
+static int load_texts(const struct yaml_node *node, const char *what,
+		      bool (*is_valid)(const char *text), struct strings *texts,
+		      struct diagnostics *diagnostics)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < node_count(node) && r == 0; i++) {
+		const struct yaml_node *item = node_item(node, i);
+
+		if (is_valid(item->text))
+			r = strings_add(texts, item->text);
+		else
+			diagnose(diagnostics, item->at, "'%s' is no %s that can be matched",
+				 item->text, what);
+	}
+	return r;
+}
+
 static void load_protocol(const struct yaml_node *node, const struct yaml_node *http,
 			  struct plan_match *match, struct diagnostics *diagnostics)
 {
@@ -314,5 +333,11 @@ int load_match(const struct yaml_node *const nodes[MATCH_COUNT], struct plan_mat
 				    diagnostics);
 	if (r == 0)
 		r = load_cgroups(nodes[MATCH_CGROUP], &match->cgroups, diagnostics);
+	if (r == 0)
+		r = load_texts(nodes[MATCH_UNIT], "unit", plan_unit_is_valid, &match->units,
+			       diagnostics);
+	if (r == 0)
+		r = load_texts(nodes[MATCH_CONTAINER], "container", plan_container_is_valid,
+			       &match->containers, diagnostics);
 	return r;
 }

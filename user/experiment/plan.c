@@ -144,6 +144,8 @@ void plan_match_free(struct plan_match *match)
 	strings_free(&match->names);
 	strings_free(&match->paths);
 	strings_free(&match->cgroups);
+	strings_free(&match->units);
+	strings_free(&match->containers);
 	*match = (struct plan_match){0};
 }
 
@@ -175,6 +177,7 @@ void plan_free(struct plan *plan)
 	free(plan->title);
 	strings_free(&plan->cgroups);
 	strings_free(&plan->units);
+	strings_free(&plan->containers);
 	*plan = (struct plan){0};
 }
 

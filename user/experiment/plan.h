@@ -31,11 +31,14 @@ struct plan_match {
 	size_t ports_count;
 	struct address_prefix *prefixes;
 	size_t prefixes_count;
-	struct strings names;	/* "a.example" or "*.example", lower case */
-	struct strings paths;	/* HTTP path prefixes, each begins with '/' */
-	uint16_t methods;	/* bit per enum fault_method; 0: any */
-	bool http;		/* an HTTP request is needed: paths, methods, or http host given */
+	struct strings names; /* "a.example" or "*.example", lower case */
+	struct strings paths; /* HTTP path prefixes, each begins with '/' */
+	uint16_t methods;     /* bit per enum fault_method; 0: any */
+	bool http;	      /* an HTTP request is needed: paths, methods, or http host given */
+	/* Whose it must be, any one of these: */
 	struct strings cgroups; /* paths below the cgroup2 mount, begin with '/'; ancestors match */
+	struct strings units;	/* systemd units, by name or glob */
+	struct strings containers; /* by id, front of an id, or name */
 };
 
 /* What becomes of connections that are open at the inject. */
@@ -88,7 +91,8 @@ struct plan {
 	uint64_t duration_ns;	/* longest time from arming to the end: the deadline */
 	uint64_t lease_ns;	/* how long faults outlive the controller's last renewal */
 	struct strings cgroups; /* scope: attach here; none: the host's root as the policy says */
-	struct strings units;	/* scope: systemd unit globs, resolved by the daemon at arming */
+	struct strings units;	/* scope: systemd units, by name or glob */
+	struct strings containers; /* scope: by id, front of an id, or name */
 	struct plan_protect *protect;
 	size_t protect_count;
 	struct plan_rule *rules;
@@ -134,6 +138,10 @@ int plan_validate(const struct plan *plan, struct failure *failure);
 bool plan_name_is_valid(const char *name);
 /* An absolute path below the cgroup2 mount with no empty, "." or ".." part; not "/" itself. */
 bool plan_cgroup_is_valid(const char *path);
+/* A systemd unit's name or a glob of one: a service, slice or scope, or any by a '*' at the end. */
+bool plan_unit_is_valid(const char *glob);
+/* [A-Za-z0-9][A-Za-z0-9_.-]{0,127}: what ids and names of containers are made of. */
+bool plan_container_is_valid(const char *name);
 /*
  * One header line of `length` bytes, "Name: value" without its CR LF. -EINVAL with the problem in
  * `failure` when it is malformed or a header that the answer writes itself.

@@ -51,7 +51,8 @@ static int load_endpoints(const struct yaml_node *node, struct preset *preset,
 		r = schema_read(&schema_match, item, item->at, NULL, nodes, diagnostics);
 		if (r < 0)
 			return r;
-		if (nodes[MATCH_PRESET] || nodes[MATCH_CGROUP]) {
+		if (nodes[MATCH_PRESET] || nodes[MATCH_CGROUP] || nodes[MATCH_UNIT] ||
+		    nodes[MATCH_CONTAINER]) {
 			diagnose(diagnostics, item->at, "an endpoint has no 'preset' or 'cgroup'");
 			continue;
 		}

@@ -76,8 +76,15 @@ static const struct schema_key scope_keys[] = {
 		 .help = "Paths below the cgroup2 mount; what is inside them is in scope.",
 		 FIELD(struct experiment, scope_cgroups)},
 	[SCOPE_UNITS] = {"units", SCHEMA_LINES, .high = 255, .example = "[\"runner.*.service\"]",
-			 .help = "systemd units, by name or glob, found when the run is armed.",
+			 .help = "systemd units, by name or glob. Those that start during the run "
+				 "are in scope "
+				 "too.",
 			 FIELD(struct experiment, scope_units)},
+	[SCOPE_CONTAINERS] = {"containers", SCHEMA_LINES, .high = 128,
+			      .example = "[registry-mirror]",
+			      .help = "Containers of Docker, Podman or containerd: their id, at "
+				      "least 12 digits of its front, or their name.",
+			      FIELD(struct experiment, scope_containers)},
 };
 
 static const struct schema_key workflow_keys[] = {
@@ -240,6 +247,16 @@ static const struct schema_key match_keys[] = {
 			  .example = "/system.slice/runner.service",
 			  .help = "Only traffic of these cgroups, paths below the cgroup2 mount.",
 			  NO_FIELD},
+	[MATCH_UNIT] = {"unit", SCHEMA_LINES, .type_text = "unit, glob, or list",
+			.fallback_text = "the whole scope", .high = 255,
+			.example = "\"runner.*.service\"",
+			.help = "Only traffic of these systemd units. Of `cgroup`, `unit` and "
+				"`container` any one holds.",
+			NO_FIELD},
+	[MATCH_CONTAINER] = {"container", SCHEMA_LINES, .type_text = "id, name, or list",
+			     .fallback_text = "the whole scope", .high = 128,
+			     .example = "registry-mirror",
+			     .help = "Only traffic of these containers.", NO_FIELD},
 };
 
 static const struct schema_key match_http_keys[] = {

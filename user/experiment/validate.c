@@ -11,7 +11,6 @@
 
 #define TITLE_MAX	 127
 #define CGROUP_MAX	 1023
-#define UNIT_MAX	 255
 #define LEASE_LOWEST	 (500 * NS_PER_MS)
 #define LEASE_HIGHEST	 (60 * NS_PER_S)
 #define DURATION_HIGHEST (24 * 3600 * NS_PER_S)
@@ -61,9 +60,8 @@ static int check_prefix(const struct address_prefix *prefix, struct failure *fai
 	return 0;
 }
 
-/* `what` in the plural. */
-static int check_strings(const struct strings *strings, const char *what, size_t longest,
-			 struct failure *failure)
+int validate_strings(const struct strings *strings, const char *what, size_t longest,
+		     struct failure *failure)
 {
 	int r = check_count(strings->items, strings->count, PLAN_LIST_MAX, what, failure);
 
@@ -82,7 +80,7 @@ static int check_strings(const struct strings *strings, const char *what, size_t
 static int check_names(const struct strings *names, struct failure *failure)
 {
 	char name[NAME_SIZE];
-	int r = check_strings(names, "names", 253, failure);
+	int r = validate_strings(names, "names", 253, failure);
 
 	for (size_t i = 0; r == 0 && i < names->count; i++) {
 		if (name_parse(names->items[i], name, NULL) < 0 ||
@@ -96,7 +94,7 @@ static int check_names(const struct strings *names, struct failure *failure)
 
 static int check_paths(const struct strings *paths, struct failure *failure)
 {
-	int r = check_strings(paths, "paths", FAULT_PATH_MAX - 1, failure);
+	int r = validate_strings(paths, "paths", FAULT_PATH_MAX - 1, failure);
 
 	for (size_t i = 0; r == 0 && i < paths->count; i++) {
 		if (paths->items[i][0] != '/' || strchr(paths->items[i], ' '))
@@ -127,7 +125,7 @@ bool plan_cgroup_is_valid(const char *path)
 
 static int check_cgroups(const struct strings *cgroups, struct failure *failure)
 {
-	int r = check_strings(cgroups, "cgroups", CGROUP_MAX, failure);
+	int r = validate_strings(cgroups, "cgroups", CGROUP_MAX, failure);
 
 	for (size_t i = 0; r == 0 && i < cgroups->count; i++) {
 		if (!plan_cgroup_is_valid(cgroups->items[i]))
@@ -150,7 +148,8 @@ bool plan_match_is_bounded(const struct plan_match *match)
 		prefixes = prefixes && match->prefixes[i].length > 0;
 	for (size_t i = 0; i < match->paths.count; i++)
 		paths = paths && strcmp(match->paths.items[i], "/") != 0;
-	return ports || prefixes || paths || match->names.count > 0 || match->cgroups.count > 0;
+	return ports || prefixes || paths || match->names.count > 0 || match->cgroups.count > 0 ||
+	       match->units.count > 0 || match->containers.count > 0;
 }
 
 static int check_match(const struct plan_match *match, struct failure *failure)
@@ -168,6 +167,8 @@ static int check_match(const struct plan_match *match, struct failure *failure)
 		r = check_paths(&match->paths, failure);
 	if (r == 0)
 		r = check_cgroups(&match->cgroups, failure);
+	if (r == 0)
+		r = validate_owners(&match->units, &match->containers, failure);
 	if (r < 0)
 		return r;
 	if (!match->tcp && !match->udp)
@@ -248,7 +249,7 @@ static int check_head(const struct plan *plan, struct failure *failure)
 	r = check_cgroups(&plan->cgroups, failure);
 	if (r < 0)
 		return fail_in(failure, r, "scope");
-	r = check_strings(&plan->units, "units", UNIT_MAX, failure);
+	r = validate_owners(&plan->units, &plan->containers, failure);
 	if (r < 0)
 		return fail_in(failure, r, "scope");
 	r = check_count(plan->protect, plan->protect_count, FAULT_PROTECTED_MAX, "protections",

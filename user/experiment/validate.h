@@ -21,4 +21,12 @@ static inline bool text_has_control(const char *text)
  */
 int validate_effect(const struct plan_rule *rule, struct failure *failure);
 
+/* Texts of 1 to `longest` bytes without control characters; `what` in the plural. 0 or -EINVAL. */
+int validate_strings(const struct strings *strings, const char *what, size_t longest,
+		     struct failure *failure);
+
+/* scope.c: whose traffic a match or a scope means. 0 or -EINVAL. */
+int validate_owners(const struct strings *units, const struct strings *containers,
+		    struct failure *failure);
+
 #endif

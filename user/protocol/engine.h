@@ -37,9 +37,12 @@ enum engine_dimension {
 	ENGINE_DIMENSION_PREFIX = 2, /* address, length (bits), ipv4 */
 	ENGINE_DIMENSION_NAME = 3,   /* text: "a.example" or "*.example" */
 	ENGINE_DIMENSION_PATH = 4,   /* text */
-	ENGINE_DIMENSION_CGROUP =
-		5, /* text: path below the cgroup2 mount; rule ENGINE_SCOPE: attach */
-	ENGINE_DIMENSION_COUNT = 6,
+	/* text: path below the cgroup2 mount; with rule ENGINE_SCOPE: programs are attached there
+	 */
+	ENGINE_DIMENSION_CGROUP = 5,
+	ENGINE_DIMENSION_UNIT = 6,	/* text: systemd unit or glob; likewise */
+	ENGINE_DIMENSION_CONTAINER = 7, /* text: id, front of an id, or name; likewise */
+	ENGINE_DIMENSION_COUNT = 8,
 };
 
 /* Values of engine_match.rule that are no rule: bit 0x40000000 | index is a protection. */
@@ -171,6 +174,8 @@ enum engine_event_kind {
 	ENGINE_EVENT_DISARMED = 6, /* cause */
 	ENGINE_EVENT_HALTED = 7,
 	ENGINE_EVENT_RELEASED = 8,
+	ENGINE_EVENT_TARGET_FOUND = 9, /* a cgroup that the plan names has come; target */
+	ENGINE_EVENT_TARGET_GONE = 10, /* one has gone; target */
 };
 
 enum engine_cause {
@@ -190,6 +195,7 @@ struct engine_event {
 	__u64 rules; /* mask */
 	__u64 ends_at;
 	struct fault_event detail; /* of FIRST_HIT and FIRST_PASS */
+	char target[256]; /* of TARGET_FOUND and TARGET_GONE: path of the cgroup, cut off */
 };
 
 struct engine_reply {

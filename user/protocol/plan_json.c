@@ -117,6 +117,8 @@ static const struct json_field match_fields[] = {
 	{"methods", read_match_methods, 0, false},
 	{"http", json_read_bool, offsetof(struct plan_match, http), false},
 	{"cgroups", read_strings, offsetof(struct plan_match, cgroups), false},
+	{"units", read_strings, offsetof(struct plan_match, units), false},
+	{"containers", read_strings, offsetof(struct plan_match, containers), false},
 };
 
 static int read_match(const json_t *value, void *target, struct failure *failure)
@@ -332,6 +334,7 @@ static int read_scope(const json_t *value, void *target, struct failure *failure
 	static const struct json_field fields[] = {
 		{"cgroups", read_strings, offsetof(struct plan, cgroups), false},
 		{"units", read_strings, offsetof(struct plan, units), false},
+		{"containers", read_strings, offsetof(struct plan, containers), false},
 	};
 
 	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);

@@ -79,6 +79,10 @@ static json_t *write_match(const struct plan_match *match, int *r)
 	set(object, "methods", methods, r);
 	set(object, "http", json_boolean(match->http), r);
 	set(object, "cgroups", write_strings(&match->cgroups, r), r);
+	if (match->units.count)
+		set(object, "units", write_strings(&match->units, r), r);
+	if (match->containers.count)
+		set(object, "containers", write_strings(&match->containers, r), r);
 	return object;
 }
 
@@ -199,6 +203,8 @@ static json_t *write_plan(const struct plan *plan, int *r)
 
 	set(scope, "cgroups", write_strings(&plan->cgroups, r), r);
 	set(scope, "units", write_strings(&plan->units, r), r);
+	if (plan->containers.count)
+		set(scope, "containers", write_strings(&plan->containers, r), r);
 	for (size_t i = 0; i < plan->protect_count; i++)
 		append(protect, write_protect(&plan->protect[i], r), r);
 	for (size_t i = 0; i < plan->rules_count; i++)

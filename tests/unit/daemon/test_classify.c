@@ -258,24 +258,20 @@ static void test_paths(void **state)
 	finish(draft, &classified);
 }
 
-static void test_cgroups_inherit(void **state)
+static void test_cgroups(void **state)
 {
 	struct draft *draft = draft_of(4, 0);
 	struct classified classified;
 
 	(void)state;
 	add_text(draft, 0, ENGINE_DIMENSION_CGROUP, "/a");
-	add_text(draft, 1, ENGINE_DIMENSION_CGROUP, "/a/b");
-	add_text(draft, 2, ENGINE_DIMENSION_CGROUP, "/ab");
+	add_text(draft, 1, ENGINE_DIMENSION_UNIT, "a.service");
+	add_text(draft, 2, ENGINE_DIMENSION_CONTAINER, "web");
 	add_port(draft, 3, 80, 80);
 	add_text(draft, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP, "/a");
 	assert_int_equal(classify(draft, &classified), 0);
-	assert_int_equal(classified.cgroups_count, 3);
 	assert_int_equal(classified.control.any_cgroup, 1 << 3);
 	assert_true(classified.control.flags & FAULT_CONTROL_CGROUP);
-	assert_int_equal(classified.cgroups[0].mask, 8 | 1);
-	assert_int_equal(classified.cgroups[1].mask, 8 | 2 | 1);
-	assert_int_equal(classified.cgroups[2].mask, 8 | 4);
 	finish(draft, &classified);
 }
 
@@ -409,7 +405,7 @@ int main(void)
 		cmocka_unit_test(test_name_keys),
 		cmocka_unit_test(test_names_inherit),
 		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_cgroups_inherit),
+		cmocka_unit_test(test_cgroups),
 		cmocka_unit_test(test_learned),
 		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_layer_of_overload),

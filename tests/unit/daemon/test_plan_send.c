@@ -19,7 +19,7 @@
 
 static const char text[] =
 	"{\"version\":1,\"title\":\"Try\",\"seed\":7,\"duration_ns\":2000000000,"
-	"\"lease_ns\":3000000000,\"protect\":[{\"prefix\":\"10.0.0.0/8\",\"ports\":[\"22\"]}],"
+	"\"lease_ns\":3000000000,\"scope\":{\"cgroups\":[\"/scope\"]},\"protect\":[{\"prefix\":\"10.0.0.0/8\",\"ports\":[\"22\"]}],"
 	"\"rules\":["
 	"{\"fault\":\"a\",\"effect\":\"refuse\",\"existing\":\"reset\",\"match\":{"
 	"\"protocols\":[\"tcp\",\"udp\"],\"ports\":[\"53\",\"8000-8010\"],"
@@ -99,8 +99,6 @@ static int send_plan(struct peer *peer, struct failure *failure)
 {
 	struct resolved resolved[2] = {{.name = (char *)"a.example", .count = 2},
 				       {.name = (char *)"c.example", .count = 1}};
-	char *cgroups[] = {(char *)"/scope"};
-	const struct strings scope = {cgroups, 1};
 	struct channel *channel = NULL;
 	pthread_t threads[2];
 	struct plan plan = {};
@@ -112,7 +110,7 @@ static int send_plan(struct peer *peer, struct failure *failure)
 	assert_int_equal(channel_new(pair[0], ignore, NULL, &channel), 0);
 	assert_int_equal(pthread_create(&threads[0], NULL, serve, peer), 0);
 	assert_int_equal(pthread_create(&threads[1], NULL, read_channel, channel), 0);
-	r = plan_send(channel, &plan, &scope, resolved, 2, 1000, failure);
+	r = plan_send(channel, &plan, resolved, 2, 1000, failure);
 	/* Both ends see the end of the stream. */
 	shutdown(pair[0], SHUT_RDWR);
 	pthread_join(threads[0], NULL);

@@ -228,7 +228,7 @@ static void no_dimension(struct engine_request *r)
 }
 static void high_dimension(struct engine_request *r)
 {
-	r->u.match.dimension = 6;
+	r->u.match.dimension = ENGINE_DIMENSION_COUNT;
 }
 static void match_rule(struct engine_request *r)
 {
@@ -397,7 +397,7 @@ static const struct {
 	{ENGINE_RULE, no_fault, -EINVAL, "the fault's name has 0 bytes, 1 to 63 are allowed"},
 	{ENGINE_RULE, endless_fault, -EINVAL, "the fault's name has no end"},
 	{ENGINE_MATCH, no_dimension, -EINVAL, "dimension 0 is none"},
-	{ENGINE_MATCH, high_dimension, -EINVAL, "dimension 6 is none"},
+	{ENGINE_MATCH, high_dimension, -EINVAL, "dimension 11 is none"},
 	{ENGINE_MATCH, match_rule, -ERANGE, "rule 64 is not below 64"},
 	{ENGINE_MATCH, protection, -ERANGE, "protection 64 is not below 64"},
 	{ENGINE_MATCH, both_kinds, -ERANGE, "rule 2147483649 is not below 64"},
