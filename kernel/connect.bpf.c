@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kernel/lookup.h"
+#include "kernel/owner.h"
 #include "kernel/shadow.h"
 #include "kernel/verdict.h"
 
@@ -10,6 +11,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set by the engine before loading: the kernel has bpf_set_retval (5.18). */
 const volatile __u8 config_has_retval = 1;
+
+/* Set by the engine before loading; all 0 when no rule names a network namespace. */
+const volatile __u32 config_task_nsproxy = 0;
+const volatile __u32 config_nsproxy_net = 0;
+const volatile __u32 config_net_inode = 0;
 
 #define ERRNO_ECONNREFUSED 111
 #define ERRNO_EHOSTUNREACH 113
@@ -36,6 +42,17 @@ static __always_inline __u64 look_cgroup(const struct fault_control *fault_contr
 			mask |= *found;
 	}
 	return mask;
+}
+
+static __always_inline __u64 look_current(const struct fault_control *fault_control)
+{
+	const struct owner_offsets offsets = {
+		.task_nsproxy = config_task_nsproxy,
+		.nsproxy_net = config_nsproxy_net,
+		.net_inode = config_net_inode,
+	};
+
+	return look_owner(fault_control, &offsets);
 }
 
 static __always_inline int refuse_with(int error)
@@ -230,7 +247,7 @@ static __always_inline int connect_handle(struct bpf_sock_addr *context, const s
 	look_destination(fault_control, flow->address, &look.destination);
 	if (!(look.destination.rules & (look.port.rules | fault_control->quic_rules)))
 		return VERDICT_PASS;
-	look.cgroup = look_cgroup(fault_control);
+	look.cgroup = look_cgroup(fault_control) & look_current(fault_control);
 	look_learned(fault_control, flow->address, &look.learned);
 	now = bpf_ktime_get_boot_ns();
 	match_flow(fault_control, &look, now, &match);

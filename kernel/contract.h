@@ -124,14 +124,17 @@ enum fault_reason {
 
 /* fault_control.flags */
 enum {
-	FAULT_CONTROL_NAMES = 1U << 0,	 /* some rule matches by name: learn DNS answers */
-	FAULT_CONTROL_MESSAGE = 1U << 1, /* some rule needs the message layer */
-	FAULT_CONTROL_PACKET = 1U << 2,	 /* some rule needs the packet layer */
-	FAULT_CONTROL_SHADOW = 1U << 3,	 /* count only, touch nothing */
-	FAULT_CONTROL_CGROUP = 1U << 4,	 /* some rule names a cgroup */
-	FAULT_CONTROL_ANSWER = 1U << 5,	 /* some rule answers: follow where responses end */
-	FAULT_CONTROL_LINK = 1U << 6,	 /* some rule needs the link layer */
-	FAULT_CONTROL_STREAM = 1U << 7,	 /* some rule counts the bytes of the server */
+	FAULT_CONTROL_NAMES = 1U << 0,	    /* some rule matches by name: learn DNS answers */
+	FAULT_CONTROL_MESSAGE = 1U << 1,    /* some rule needs the message layer */
+	FAULT_CONTROL_PACKET = 1U << 2,	    /* some rule needs the packet layer */
+	FAULT_CONTROL_SHADOW = 1U << 3,	    /* count only, touch nothing */
+	FAULT_CONTROL_CGROUP = 1U << 4,	    /* some rule names a cgroup */
+	FAULT_CONTROL_ANSWER = 1U << 5,	    /* some rule answers: follow where responses end */
+	FAULT_CONTROL_LINK = 1U << 6,	    /* some rule needs the link layer */
+	FAULT_CONTROL_STREAM = 1U << 7,	    /* some rule counts the bytes of the server */
+	FAULT_CONTROL_COMMAND = 1U << 8,    /* some rule names a process */
+	FAULT_CONTROL_USER = 1U << 9,	    /* some rule names a user */
+	FAULT_CONTROL_NAMESPACE = 1U << 10, /* some rule names a network namespace */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -147,6 +150,9 @@ struct fault_control {
 	__u64 any_tcp_port;
 	__u64 any_udp_port;
 	__u64 any_cgroup;
+	__u64 any_command;
+	__u64 any_user;
+	__u64 any_namespace;
 	__u64 any_name;
 	__u64 any_path;
 	/* The same for protected destinations. */
@@ -344,7 +350,7 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 23 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 26 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 112);

@@ -237,7 +237,23 @@ static void configure(struct faultd_bpf *skeleton)
 	skeleton->rodata->config_adopt_last_sent = field_offset(btf, "tcp_sock", "lsndtime");
 	skeleton->rodata->config_adopt_last_received =
 		field_offset(btf, "tcp_sock", "inet_conn.icsk_ack.lrcvtime");
+	skeleton->rodata->config_task_nsproxy = field_offset(btf, "task_struct", "nsproxy");
+	skeleton->rodata->config_nsproxy_net = field_offset(btf, "nsproxy", "net_ns");
+	skeleton->rodata->config_net_inode = field_offset(btf, "net", "ns.inum");
 	btf__free(btf);
+}
+
+/* What the kernel's BTF did not tell and a rule cannot do without. */
+static int check_offsets(const struct programs *programs, const struct fault_control *control,
+			 struct failure *failure)
+{
+	if (control->flags & FAULT_CONTROL_NAMESPACE &&
+	    !programs->skeleton->rodata->config_task_nsproxy)
+		return fail(
+			failure, -EOPNOTSUPP,
+			"to match a network namespace needs the kernel's BTF, which this kernel "
+			"has not");
+	return 0;
 }
 
 static int open_and_load(struct programs *programs, unsigned int needs, struct failure *failure)
@@ -366,6 +382,12 @@ static int fill(struct programs *programs, const struct draft *draft,
 		r = put_table(skeleton->maps.names, &classified->names, failure);
 	if (!r)
 		r = put_table(skeleton->maps.paths, &classified->paths, failure);
+	if (!r)
+		r = put_table(skeleton->maps.commands, &classified->commands, failure);
+	if (!r)
+		r = put_table(skeleton->maps.users, &classified->users, failure);
+	if (!r)
+		r = put_table(skeleton->maps.namespaces, &classified->namespaces, failure);
 	return r ? r : put_learned(programs, classified, learned_until, failure);
 }
 
@@ -520,6 +542,8 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	if (!programs)
 		return fail(failure, -ENOMEM, "out of memory");
 	r = open_and_load(programs, needs_of(draft, &classified->control), failure);
+	if (!r)
+		r = check_offsets(programs, &classified->control, failure);
 	if (!r)
 		r = prepare_room(programs, classified, failure);
 	if (!r)

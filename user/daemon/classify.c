@@ -132,6 +132,11 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	for (__u32 i = 0; i < draft->rules_count; i++)
 		if (draft_has_cgroups(draft, i))
 			control->any_cgroup &= ~(1ULL << i);
+	control->any_command =
+		control->all_rules & ~constrained(draft, ENGINE_DIMENSION_COMMAND).rules;
+	control->any_user = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_USER).rules;
+	control->any_namespace =
+		control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAMESPACE).rules;
 	control->any_name = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAME).rules;
 	control->any_path = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_PATH).rules;
 	control->protect_any_destination = protections & ~prefixes.protect;
@@ -153,6 +158,12 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	if (some_rule_answers(draft))
 		control->flags |= FAULT_CONTROL_ANSWER;
 	fill_layers(draft, control);
+	if (control->any_command != control->all_rules)
+		control->flags |= FAULT_CONTROL_COMMAND;
+	if (control->any_user != control->all_rules)
+		control->flags |= FAULT_CONTROL_USER;
+	if (control->any_namespace != control->all_rules)
+		control->flags |= FAULT_CONTROL_NAMESPACE;
 	if (control->any_cgroup != control->all_rules)
 		control->flags |= FAULT_CONTROL_CGROUP;
 }
@@ -389,6 +400,42 @@ static int fill_texts(const struct draft *draft, struct classified *classified)
 	return r ? r : inherit(&classified->paths, &classified->control.any_path);
 }
 
+/* A table without prefixes: every value has the bits of `any`. */
+static int fill_exact(const struct draft *draft, __u32 dimension, size_t key_size, __u64 any,
+		      struct classify_table *table)
+{
+	int r = table_new(table, key_size, sizeof(__u64), draft->matches_count);
+
+	for (size_t i = 0; !r && i < draft->matches_count; i++) {
+		const struct draft_match *match = &draft->matches[i];
+		unsigned char key[FAULT_COMMAND_MAX] = {};
+
+		if (match->dimension != dimension)
+			continue;
+		if (dimension == ENGINE_DIMENSION_COMMAND)
+			memcpy(key, match->text, strnlen(match->text, FAULT_COMMAND_MAX - 1));
+		else
+			memcpy(key, &match->number, sizeof(match->number));
+		*(__u64 *)table_value(table, table_place(table, key)) |=
+			owner_bit(match->owner).rules | any;
+	}
+	return r;
+}
+
+static int fill_owners(const struct draft *draft, struct classified *classified)
+{
+	const struct fault_control *control = &classified->control;
+	int r = fill_exact(draft, ENGINE_DIMENSION_COMMAND, FAULT_COMMAND_MAX, control->any_command,
+			   &classified->commands);
+
+	if (!r)
+		r = fill_exact(draft, ENGINE_DIMENSION_USER, sizeof(__u32), control->any_user,
+			       &classified->users);
+	return r ? r
+		 : fill_exact(draft, ENGINE_DIMENSION_NAMESPACE, sizeof(__u32),
+			      control->any_namespace, &classified->namespaces);
+}
+
 static int fill_learned(const struct draft *draft, struct classified *classified)
 {
 	struct classify_table *table = &classified->learned;
@@ -418,6 +465,8 @@ int classify(const struct draft *draft, struct classified *ret_classified)
 	if (!r)
 		r = fill_texts(draft, &classified);
 	if (!r)
+		r = fill_owners(draft, &classified);
+	if (!r)
 		r = fill_learned(draft, &classified);
 	if (r) {
 		classified_free(&classified);
@@ -434,6 +483,9 @@ void classified_free(struct classified *classified)
 	table_free(&classified->prefixes6);
 	table_free(&classified->names);
 	table_free(&classified->paths);
+	table_free(&classified->commands);
+	table_free(&classified->users);
+	table_free(&classified->namespaces);
 	table_free(&classified->learned);
 }
 
@@ -502,4 +554,20 @@ struct fault_masks classify_destination(const struct classified *classified, con
 	masks.rules &= found->rules;
 	masks.protect &= found->protect;
 	return masks;
+}
+
+static __u64 look_number(const struct classify_table *table, __u32 number, __u64 any)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (!memcmp(table_key(table, i), &number, sizeof(number)))
+			return *(const __u64 *)table_value(table, i);
+	return any;
+}
+
+__u64 classify_owner(const struct classified *classified, __u32 user, __u32 inode)
+{
+	const struct fault_control *control = &classified->control;
+
+	return control->any_command & look_number(&classified->users, user, control->any_user) &
+	       look_number(&classified->namespaces, inode, control->any_namespace);
 }

@@ -112,6 +112,7 @@ int draft_add_match(struct draft *draft, const struct engine_match *match, struc
 		.owner = match->rule,
 		.dimension = match->dimension,
 		.ports = {match->port_first, match->port_last},
+		.number = match->number,
 		.prefix = {.length = match->length, .ipv4 = match->ipv4},
 	};
 	int r = check_owner(draft, match->rule, failure);
@@ -216,7 +217,9 @@ static int check_rule(const struct draft *draft, __u32 index, struct failure *fa
 	if (!draft_has(draft, index, ENGINE_DIMENSION_NAME) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_PREFIX) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_PORT) && !draft_has_cgroups(draft, index) &&
-	    !by_path)
+	    !draft_has(draft, index, ENGINE_DIMENSION_COMMAND) &&
+	    !draft_has(draft, index, ENGINE_DIMENSION_USER) &&
+	    !draft_has(draft, index, ENGINE_DIMENSION_NAMESPACE) && !by_path)
 		return fail(failure, -EINVAL, "rule %u matches every destination", index);
 	return 0;
 }

@@ -24,7 +24,8 @@ struct draft_match {
 	__u32 dimension; /* enum engine_dimension */
 	struct port_range ports;
 	struct address_prefix prefix;
-	char *text; /* owned; names, paths, cgroups */
+	__u32 number;
+	char *text; /* owned; names, paths, cgroups, ... */
 };
 
 struct draft {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which open connections belong to injected rules, and which of those the rules reset. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "user/base/cleanup.h"
 #include "user/daemon/cgroup.h"
@@ -25,6 +26,7 @@ struct judge {
 	__u64 adopts; /* those of them that adopt what they find */
 	struct adoption *adoption;
 	__u64 now;
+	__u32 namespace;	    /* inode of this process's: the one that is listed */
 	struct cgroup_ids *cgroups; /* one per target */
 };
 
@@ -114,6 +116,7 @@ static enum existing_verdict judge_connection(void *context,
 	if (!is_in_scope(judge, connection->cgroup))
 		return EXISTING_IGNORE;
 	rules &= look_cgroup(judge, connection->cgroup);
+	rules &= classify_owner(&engine->classified, connection->uid, judge->namespace);
 	candidates = rules & judge->adopts;
 	named = rules & engine->classified.control.name_rules;
 	rules &= ~named;
@@ -148,7 +151,11 @@ static int meet(struct judge *judge, struct engine_window *window, struct failur
 	struct adoption *adoption = judge->adoption;
 	uint64_t found = 0, reset = 0;
 	__u64 adopted = 0;
+	struct stat status;
 	int r = collect(judge, failure);
+
+	if (!stat("/proc/self/ns/net", &status))
+		judge->namespace = (__u32)status.st_ino;
 
 	if (!r)
 		r = existing_reset(judge_connection, judge, &found, &reset, failure);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/daemon/owner_send.h"
 
 struct sender {
 	struct channel *channel;
@@ -157,6 +158,14 @@ static int send_match(struct sender *sender, const struct plan_match *match, __u
 	return r ? r : send_texts(sender, owner, ENGINE_DIMENSION_CONTAINER, &match->containers);
 }
 
+static int send_owner(void *context, const struct engine_match *match)
+{
+	struct sender *sender = context;
+
+	next(sender, ENGINE_MATCH)->u.match = *match;
+	return send_it(sender);
+}
+
 static int send_answers(struct sender *sender, const struct plan_rule *rule, __u32 index)
 {
 	int r = 0;
@@ -198,6 +207,8 @@ static int send_all(struct sender *sender, const struct plan *plan, const struct
 		r = send_rule(sender, &plan->rules[i], i);
 		if (!r)
 			r = send_match(sender, &plan->rules[i].match, i);
+		if (!r)
+			r = owner_send(plan, i, send_owner, sender, sender->failure);
 		if (!r && plan_effect_answers(plan->rules[i].effect, plan->rules[i].reject))
 			r = send_answers(sender, &plan->rules[i], i);
 	}

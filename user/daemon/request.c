@@ -190,13 +190,27 @@ static int check_container(const struct engine_match *match, struct failure *fai
 	return r;
 }
 
+static int check_command(const struct engine_match *match, struct failure *failure)
+{
+	return check_text("the process", match->text, sizeof(match->text), 1, FAULT_COMMAND_MAX - 1,
+			  failure);
+}
+
+static int check_number(const struct engine_match *match, struct failure *failure)
+{
+	if (match->number == UINT32_MAX)
+		return fail(failure, -ERANGE, "number %u is none", match->number);
+	return check_text("the text", match->text, sizeof(match->text), 0, 0, failure);
+}
+
 typedef int (*match_check_fn)(const struct engine_match *match, struct failure *failure);
 
 static const match_check_fn match_checks[] = {
 	[ENGINE_DIMENSION_PORT] = check_port,		[ENGINE_DIMENSION_PREFIX] = check_prefix,
 	[ENGINE_DIMENSION_NAME] = check_name_match,	[ENGINE_DIMENSION_PATH] = check_path,
 	[ENGINE_DIMENSION_CGROUP] = check_cgroup,	[ENGINE_DIMENSION_UNIT] = check_unit,
-	[ENGINE_DIMENSION_CONTAINER] = check_container,
+	[ENGINE_DIMENSION_CONTAINER] = check_container, [ENGINE_DIMENSION_COMMAND] = check_command,
+	[ENGINE_DIMENSION_USER] = check_number,		[ENGINE_DIMENSION_NAMESPACE] = check_number,
 };
 _Static_assert(ARRAY_SIZE(match_checks) == ENGINE_DIMENSION_COUNT, "a dimension lacks its check");
 

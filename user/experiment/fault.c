@@ -90,10 +90,10 @@ static void unknown_preset(const struct loader *loader, const struct yaml_node *
 		suggest(loader->diagnostics, "'faultctl presets' lists them");
 }
 
-/* Keys that say whose traffic it must be. */
+/* Keys that say whose traffic it must be: the last ones. */
 static bool is_owner_key(size_t key)
 {
-	return key == MATCH_CGROUP || key == MATCH_UNIT || key == MATCH_CONTAINER;
+	return key >= MATCH_CGROUP;
 }
 
 /* The keys that may stand beside `preset`, by what the preset is. */
@@ -137,6 +137,12 @@ static int merge_match(const struct plan_match *endpoint, const struct plan_matc
 		r = strings_add(&merged.units, parts.units.items[i]);
 	for (size_t i = 0; r == 0 && i < parts.containers.count; i++)
 		r = strings_add(&merged.containers, parts.containers.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.commands.count; i++)
+		r = strings_add(&merged.commands, parts.commands.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.users.count; i++)
+		r = strings_add(&merged.users, parts.users.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.namespaces.count; i++)
+		r = strings_add(&merged.namespaces, parts.namespaces.items[i]);
 	if (r == 0 && parts.prefixes_count > 0) {
 		/* An endpoint that needs its host has no address of its own. */
 		free(merged.prefixes);
@@ -217,9 +223,14 @@ static int load_presets(struct reading *reading, const struct yaml_node *const *
 {
 	struct diagnostics *diagnostics = reading->loader->diagnostics;
 	const struct yaml_node *beside[MATCH_COUNT] = {
-		[MATCH_NAME] = nodes[MATCH_NAME],	    [MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
-		[MATCH_CGROUP] = nodes[MATCH_CGROUP],	    [MATCH_UNIT] = nodes[MATCH_UNIT],
+		[MATCH_NAME] = nodes[MATCH_NAME],
+		[MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
+		[MATCH_CGROUP] = nodes[MATCH_CGROUP],
+		[MATCH_UNIT] = nodes[MATCH_UNIT],
 		[MATCH_CONTAINER] = nodes[MATCH_CONTAINER],
+		[MATCH_PROCESS] = nodes[MATCH_PROCESS],
+		[MATCH_USER] = nodes[MATCH_USER],
+		[MATCH_NAMESPACE] = nodes[MATCH_NAMESPACE],
 	};
 	_cleanup_(plan_match_free) struct plan_match extra = {0};
 	size_t before = diagnostics->total;

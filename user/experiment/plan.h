@@ -39,6 +39,10 @@ struct plan_match {
 	struct strings cgroups; /* paths below the cgroup2 mount, begin with '/'; ancestors match */
 	struct strings units;	/* systemd units, by name or glob */
 	struct strings containers; /* by id, front of an id, or name */
+	/* And each of these that is given: */
+	struct strings commands;   /* process names (comm), exact */
+	struct strings users;	   /* uids in digits */
+	struct strings namespaces; /* network namespaces: paths, or inodes in digits */
 };
 
 /* What becomes of connections that are open at the inject. */
@@ -92,7 +96,8 @@ struct plan {
 	uint64_t lease_ns;	/* how long faults outlive the controller's last renewal */
 	struct strings cgroups; /* scope: attach here; none: the host's root as the policy says */
 	struct strings units;	/* scope: systemd units, by name or glob */
-	struct strings containers; /* scope: by id, front of an id, or name */
+	struct strings containers;		    /* scope: by id, front of an id, or name */
+	struct strings commands, users, namespaces; /* scope: as in a match, for every rule */
 	struct plan_protect *protect;
 	size_t protect_count;
 	struct plan_rule *rules;
@@ -140,6 +145,12 @@ bool plan_name_is_valid(const char *name);
 bool plan_cgroup_is_valid(const char *path);
 /* A systemd unit's name or a glob of one: a service, slice or scope, or any by a '*' at the end. */
 bool plan_unit_is_valid(const char *glob);
+/* 1 to 15 bytes without control characters: what the kernel keeps of a process's name. */
+bool plan_command_is_valid(const char *name);
+/* A uid in digits. */
+bool plan_user_is_valid(const char *text);
+/* An absolute path, or an inode in digits. */
+bool plan_namespace_is_valid(const char *text);
 /* [A-Za-z0-9][A-Za-z0-9_.-]{0,127}: what ids and names of containers are made of. */
 bool plan_container_is_valid(const char *name);
 /*

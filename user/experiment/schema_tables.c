@@ -85,6 +85,17 @@ static const struct schema_key scope_keys[] = {
 			      .help = "Containers of Docker, Podman or containerd: their id, at "
 				      "least 12 digits of its front, or their name.",
 			      FIELD(struct experiment, scope_containers)},
+	[SCOPE_PROCESSES] = {"processes", SCHEMA_LINES, .high = FAULT_COMMAND_MAX - 1,
+			     .example = "[apt-get]",
+			     .help = "Processes by name, as the kernel keeps it: its first 15 "
+				     "bytes.",
+			     FIELD(struct experiment, scope_commands)},
+	[SCOPE_USERS] = {"users", SCHEMA_LINES, .high = 255, .example = "[runner, 1001]",
+			 .help = "Users by name or number.", NO_FIELD},
+	[SCOPE_NAMESPACES] = {"namespaces", SCHEMA_LINES, .high = 1023,
+			      .example = "[/run/netns/tenant]",
+			      .help = "Network namespaces, by path or by inode.",
+			      FIELD(struct experiment, scope_namespaces)},
 };
 
 static const struct schema_key workflow_keys[] = {
@@ -257,6 +268,20 @@ static const struct schema_key match_keys[] = {
 			     .fallback_text = "the whole scope", .high = 128,
 			     .example = "registry-mirror",
 			     .help = "Only traffic of these containers.", NO_FIELD},
+	[MATCH_PROCESS] =
+		{"process", SCHEMA_LINES, .type_text = "name or list",
+		 .fallback_text = "the whole scope", .high = FAULT_COMMAND_MAX - 1,
+		 .example = "apt-get",
+		 .help = "Only connections that a process of this name opens. Like `user` "
+			 "and `namespace` it must hold beside the rest.",
+		 NO_FIELD},
+	[MATCH_USER] = {"user", SCHEMA_LINES, .type_text = "name, uid, or list",
+			.fallback_text = "the whole scope", .high = 255, .example = "runner",
+			.help = "Only connections of these users.", NO_FIELD},
+	[MATCH_NAMESPACE] = {"namespace", SCHEMA_LINES, .type_text = "path, inode, or list",
+			     .fallback_text = "the whole scope", .high = 1023,
+			     .example = "/run/netns/tenant",
+			     .help = "Only connections from these network namespaces.", NO_FIELD},
 };
 
 static const struct schema_key match_http_keys[] = {

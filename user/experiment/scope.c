@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose traffic is meant: what units and containers may be called. */
+/* Whose traffic is meant: what units, containers and the rest may be called. */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/number.h"
 #include "user/experiment/validate.h"
 
 enum {
 	UNIT_MAX = 255,
 	CONTAINER_NAME_MAX = 128,
+	PATH_LENGTH_MAX = 1023,
 };
 
 bool plan_unit_is_valid(const char *glob)
@@ -56,12 +58,47 @@ static int check_each(const struct strings *texts, const char *what, const char 
 	return r;
 }
 
-int validate_owners(const struct strings *units, const struct strings *containers,
-		    struct failure *failure)
+bool plan_command_is_valid(const char *name)
 {
-	int r = check_each(units, "unit", "units", UNIT_MAX, plan_unit_is_valid, failure);
+	return *name && strlen(name) < FAULT_COMMAND_MAX && !text_has_control(name);
+}
 
-	return r ? r
-		 : check_each(containers, "container", "containers", CONTAINER_NAME_MAX,
-			      plan_container_is_valid, failure);
+bool plan_user_is_valid(const char *text)
+{
+	uint64_t uid;
+
+	return number_parse_u64(text, 0, UINT32_MAX - 1, &uid) == 0;
+}
+
+bool plan_namespace_is_valid(const char *text)
+{
+	uint64_t inode;
+
+	return (text[0] == '/' && strlen(text) < PATH_LENGTH_MAX) ||
+	       number_parse_u64(text, 1, UINT32_MAX - 1, &inode) == 0;
+}
+
+int validate_owners(const struct owners *owners, struct failure *failure)
+{
+	const struct {
+		const struct strings *texts;
+		const char *what, *kinds;
+		size_t longest;
+		bool (*is_valid)(const char *text);
+	} kinds[] = {
+		{owners->units, "unit", "units", UNIT_MAX, plan_unit_is_valid},
+		{owners->containers, "container", "containers", CONTAINER_NAME_MAX,
+		 plan_container_is_valid},
+		{owners->commands, "process name", "processes", FAULT_COMMAND_MAX - 1,
+		 plan_command_is_valid},
+		{owners->users, "uid", "users", 10, plan_user_is_valid},
+		{owners->namespaces, "network namespace", "namespaces", PATH_LENGTH_MAX,
+		 plan_namespace_is_valid},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++)
+		r = check_each(kinds[i].texts, kinds[i].what, kinds[i].kinds, kinds[i].longest,
+			       kinds[i].is_valid, failure);
+	return r;
 }

@@ -149,7 +149,8 @@ bool plan_match_is_bounded(const struct plan_match *match)
 	for (size_t i = 0; i < match->paths.count; i++)
 		paths = paths && strcmp(match->paths.items[i], "/") != 0;
 	return ports || prefixes || paths || match->names.count > 0 || match->cgroups.count > 0 ||
-	       match->units.count > 0 || match->containers.count > 0;
+	       match->units.count > 0 || match->containers.count > 0 || match->commands.count > 0 ||
+	       match->users.count > 0 || match->namespaces.count > 0;
 }
 
 static int check_match(const struct plan_match *match, struct failure *failure)
@@ -168,7 +169,10 @@ static int check_match(const struct plan_match *match, struct failure *failure)
 	if (r == 0)
 		r = check_cgroups(&match->cgroups, failure);
 	if (r == 0)
-		r = validate_owners(&match->units, &match->containers, failure);
+		r = validate_owners(&(struct owners){&match->units, &match->containers,
+						     &match->commands, &match->users,
+						     &match->namespaces},
+				    failure);
 	if (r < 0)
 		return r;
 	if (!match->tcp && !match->udp)
@@ -249,7 +253,9 @@ static int check_head(const struct plan *plan, struct failure *failure)
 	r = check_cgroups(&plan->cgroups, failure);
 	if (r < 0)
 		return fail_in(failure, r, "scope");
-	r = validate_owners(&plan->units, &plan->containers, failure);
+	r = validate_owners(&(struct owners){&plan->units, &plan->containers, &plan->commands,
+					     &plan->users, &plan->namespaces},
+			    failure);
 	if (r < 0)
 		return fail_in(failure, r, "scope");
 	r = check_count(plan->protect, plan->protect_count, FAULT_PROTECTED_MAX, "protections",

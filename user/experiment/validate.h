@@ -25,8 +25,11 @@ int validate_effect(const struct plan_rule *rule, struct failure *failure);
 int validate_strings(const struct strings *strings, const char *what, size_t longest,
 		     struct failure *failure);
 
-/* scope.c: whose traffic a match or a scope means. 0 or -EINVAL. */
-int validate_owners(const struct strings *units, const struct strings *containers,
-		    struct failure *failure);
+/* Whose traffic a match or a scope means. Borrowed. */
+struct owners {
+	const struct strings *units, *containers, *commands, *users, *namespaces;
+};
+/* scope.c: 0 or -EINVAL with the first that is not well-formed. */
+int validate_owners(const struct owners *owners, struct failure *failure);
 
 #endif

@@ -40,9 +40,12 @@ enum engine_dimension {
 	/* text: path below the cgroup2 mount; with rule ENGINE_SCOPE: programs are attached there
 	 */
 	ENGINE_DIMENSION_CGROUP = 5,
-	ENGINE_DIMENSION_UNIT = 6,	/* text: systemd unit or glob; likewise */
-	ENGINE_DIMENSION_CONTAINER = 7, /* text: id, front of an id, or name; likewise */
-	ENGINE_DIMENSION_COUNT = 8,
+	ENGINE_DIMENSION_UNIT = 6,	 /* text: systemd unit or glob; likewise */
+	ENGINE_DIMENSION_CONTAINER = 7,	 /* text: id, front of an id, or name; likewise */
+	ENGINE_DIMENSION_COMMAND = 8,	 /* text: a process's name (comm) */
+	ENGINE_DIMENSION_USER = 9,	 /* number: uid */
+	ENGINE_DIMENSION_NAMESPACE = 10, /* number: inode of a network namespace */
+	ENGINE_DIMENSION_COUNT = 11,
 };
 
 /* Values of engine_match.rule that are no rule: bit 0x40000000 | index is a protection. */
@@ -76,6 +79,7 @@ struct engine_match {
 	__u8 length;
 	__u8 ipv4;
 	__u8 padding[2];
+	__u32 number;
 	char text[FAULT_NAME_MAX + 768]; /* NUL-terminated; names up to 253, paths up to 255 */
 };
 

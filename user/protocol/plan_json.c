@@ -119,6 +119,9 @@ static const struct json_field match_fields[] = {
 	{"cgroups", read_strings, offsetof(struct plan_match, cgroups), false},
 	{"units", read_strings, offsetof(struct plan_match, units), false},
 	{"containers", read_strings, offsetof(struct plan_match, containers), false},
+	{"commands", read_strings, offsetof(struct plan_match, commands), false},
+	{"users", read_strings, offsetof(struct plan_match, users), false},
+	{"namespaces", read_strings, offsetof(struct plan_match, namespaces), false},
 };
 
 static int read_match(const json_t *value, void *target, struct failure *failure)
@@ -335,6 +338,9 @@ static int read_scope(const json_t *value, void *target, struct failure *failure
 		{"cgroups", read_strings, offsetof(struct plan, cgroups), false},
 		{"units", read_strings, offsetof(struct plan, units), false},
 		{"containers", read_strings, offsetof(struct plan, containers), false},
+		{"commands", read_strings, offsetof(struct plan, commands), false},
+		{"users", read_strings, offsetof(struct plan, users), false},
+		{"namespaces", read_strings, offsetof(struct plan, namespaces), false},
 	};
 
 	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);

@@ -34,6 +34,13 @@ static json_t *write_strings(const struct strings *strings, int *r)
 	return array;
 }
 
+/* A list that is empty as a rule is left out. */
+static void set_strings(json_t *object, const char *key, const struct strings *strings, int *r)
+{
+	if (strings->count)
+		set(object, key, write_strings(strings, r), r);
+}
+
 static json_t *write_ports(const struct port_range *ports, size_t count, int *r)
 {
 	json_t *array = json_array();
@@ -79,10 +86,11 @@ static json_t *write_match(const struct plan_match *match, int *r)
 	set(object, "methods", methods, r);
 	set(object, "http", json_boolean(match->http), r);
 	set(object, "cgroups", write_strings(&match->cgroups, r), r);
-	if (match->units.count)
-		set(object, "units", write_strings(&match->units, r), r);
-	if (match->containers.count)
-		set(object, "containers", write_strings(&match->containers, r), r);
+	set_strings(object, "units", &match->units, r);
+	set_strings(object, "containers", &match->containers, r);
+	set_strings(object, "commands", &match->commands, r);
+	set_strings(object, "users", &match->users, r);
+	set_strings(object, "namespaces", &match->namespaces, r);
 	return object;
 }
 
@@ -203,8 +211,10 @@ static json_t *write_plan(const struct plan *plan, int *r)
 
 	set(scope, "cgroups", write_strings(&plan->cgroups, r), r);
 	set(scope, "units", write_strings(&plan->units, r), r);
-	if (plan->containers.count)
-		set(scope, "containers", write_strings(&plan->containers, r), r);
+	set_strings(scope, "containers", &plan->containers, r);
+	set_strings(scope, "commands", &plan->commands, r);
+	set_strings(scope, "users", &plan->users, r);
+	set_strings(scope, "namespaces", &plan->namespaces, r);
 	for (size_t i = 0; i < plan->protect_count; i++)
 		append(protect, write_protect(&plan->protect[i], r), r);
 	for (size_t i = 0; i < plan->rules_count; i++)

@@ -40,11 +40,29 @@ static void test_containers(void **state)
 		assert_false(plan_container_is_valid(bad[i]));
 }
 
+static void test_owners(void **state)
+{
+	(void)state;
+	assert_true(plan_command_is_valid("123456789012345"));
+	assert_false(plan_command_is_valid("1234567890123456"));
+	assert_false(plan_command_is_valid(""));
+	assert_false(plan_command_is_valid("a\n"));
+	assert_true(plan_user_is_valid("0"));
+	assert_true(plan_user_is_valid("4294967294"));
+	assert_false(plan_user_is_valid("4294967295"));
+	assert_false(plan_user_is_valid("root"));
+	assert_true(plan_namespace_is_valid("/run/netns/a"));
+	assert_true(plan_namespace_is_valid("4026531840"));
+	assert_false(plan_namespace_is_valid("netns/a"));
+	assert_false(plan_namespace_is_valid("0"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_containers),
+		cmocka_unit_test(test_owners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
