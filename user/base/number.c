@@ -31,6 +31,16 @@ static const struct unit size_units[] = {
 	{"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1ULL << 30},
 };
 
+/* In bits. */
+static const struct unit rate_units[] = {
+	{"bit/s", 1},
+	{"kbit/s", 1000},
+	{"Mbit/s", 1000000},
+	{"Gbit/s", 1000000000},
+};
+
+static const struct unit frequency_units[] = {{"/s", 1000}};
+
 static const struct unit percent_units[] = {{"%", 10000}};
 
 static bool is_digit(char c)
@@ -198,6 +208,47 @@ int number_parse_percent(const char *text, uint32_t *ret_ppm)
 int number_parse_size(const char *text, uint64_t *ret_bytes)
 {
 	return parse_with_unit(text, size_units, ARRAY_SIZE(size_units), ret_bytes);
+}
+
+int number_parse_rate(const char *text, uint64_t *ret_bytes)
+{
+	uint64_t bits;
+	int r = parse_with_unit(text, rate_units, ARRAY_SIZE(rate_units), &bits);
+
+	if (r < 0)
+		return r;
+	if (bits % 8 != 0)
+		return -EINVAL;
+	*ret_bytes = bits / 8;
+	return 0;
+}
+
+int number_parse_frequency(const char *text, uint64_t *ret_millihertz)
+{
+	return parse_with_unit(text, frequency_units, ARRAY_SIZE(frequency_units), ret_millihertz);
+}
+
+/* With the largest unit of which it is a whole number. */
+static void format_whole(uint64_t value, const struct unit *units, size_t count, char *buffer)
+{
+	const struct unit *best = &units[0];
+
+	for (size_t i = 0; i < count; i++) {
+		if (value % units[i].factor == 0 && units[i].factor > best->factor && value)
+			best = &units[i];
+	}
+	snprintf(buffer, NUMBER_QUANTITY_SIZE, "%llu%s", (unsigned long long)(value / best->factor),
+		 best->name);
+}
+
+void number_format_rate(uint64_t bytes, char buffer[NUMBER_QUANTITY_SIZE])
+{
+	format_whole(bytes * 8, rate_units, ARRAY_SIZE(rate_units), buffer);
+}
+
+void number_format_size(uint64_t bytes, char buffer[NUMBER_QUANTITY_SIZE])
+{
+	format_whole(bytes, size_units, ARRAY_SIZE(size_units), buffer);
 }
 
 int number_parse_decimal(const char *text, double *ret_value)

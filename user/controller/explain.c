@@ -74,16 +74,81 @@ static void print_match(const struct plan_match *match, FILE *out)
 		fprintf(out, " (HTTP requests only)");
 }
 
+static void print_answer(const struct plan_rule *rule, FILE *out)
+{
+	fprintf(out, " %u %s, body of %zu bytes", rule->status,
+		rule->reason ? rule->reason : plan_status_phrase(rule->status), rule->body_length);
+}
+
+/* What belongs to the one effect. */
+static void print_values(const struct plan_rule *rule, FILE *out)
+{
+	char text[NUMBER_QUANTITY_SIZE];
+
+	switch (rule->effect) {
+	case FAULT_EFFECT_LOSS:
+		fprintf(out, " of %.4g%%", rule->loss / 10000.0);
+		break;
+	case FAULT_EFFECT_ANSWER:
+		print_answer(rule, out);
+		break;
+	case FAULT_EFFECT_ALERT:
+		fprintf(out, " %s", plan_alert_name(rule->alert));
+		break;
+	case FAULT_EFFECT_RESET:
+		fprintf(out, " at %s", plan_reset_name(rule->reset_at));
+		break;
+	case FAULT_EFFECT_CUT:
+	case FAULT_EFFECT_STALL:
+		number_format_size(rule->after, text);
+		fprintf(out, " after %s", text);
+		break;
+	case FAULT_EFFECT_RATE:
+		number_format_rate(rule->rate, text);
+		fprintf(out, " of %s", text);
+		break;
+	case FAULT_EFFECT_DNS:
+		fprintf(out, " %s", plan_dns_name(rule->dns));
+		break;
+	case FAULT_EFFECT_OVERLOAD:
+		fprintf(out, " above %.6g/s and a burst of %llu, a rejected one costs %.4g, by %s",
+			(double)rule->capacity / 1000, (unsigned long long)rule->burst,
+			rule->reject_cost / 1000000.0, plan_effect_name(rule->reject));
+		if (rule->reject == FAULT_EFFECT_ANSWER)
+			print_answer(rule, out);
+		break;
+	default:
+		break;
+	}
+}
+
+static void print_shape(const struct fault_shape *shape, FILE *out)
+{
+	char text[NUMBER_DURATION_SIZE];
+
+	if (shape->ramp_over) {
+		number_format_duration(shape->ramp_over, text);
+		fprintf(out, ", from %.4g%% to %.4g%% of them over %s", shape->ramp_from / 10000.0,
+			shape->ramp_to / 10000.0, text);
+	}
+	if (shape->flap_period) {
+		number_format_duration(shape->flap_period, text);
+		fprintf(out, ", in the first %.4g%% of every %s", shape->flap_duty / 10000.0, text);
+	}
+	if (shape->first)
+		fprintf(out, ", the first %llu only", (unsigned long long)shape->first);
+	if (shape->budget_hits)
+		fprintf(out, ", until %llu hits", (unsigned long long)shape->budget_hits);
+	if (shape->budget_connections)
+		fprintf(out, ", until hits on %llu connections",
+			(unsigned long long)shape->budget_connections);
+}
+
 static void print_effect(const struct plan_rule *rule, FILE *out)
 {
 	fprintf(out, "%s", plan_effect_name(rule->effect));
-	if (rule->effect == FAULT_EFFECT_LOSS)
-		fprintf(out, " of %.4g%%", rule->loss / 10000.0);
-	if (rule->effect == FAULT_EFFECT_ANSWER)
-		fprintf(out, " %u %s, body of %zu bytes", rule->status,
-			rule->reason ? rule->reason : "", rule->body_length);
-	if (rule->effect == FAULT_EFFECT_ALERT)
-		fprintf(out, " %s", plan_alert_name(rule->alert));
+	print_values(rule, out);
+	print_shape(&rule->shape, out);
 	if (rule->share != FAULT_SHARE_ALWAYS)
 		fprintf(out, ", %.4g%% of them", rule->share / 10000.0);
 	fprintf(out, "; %s layer: the client sees %s", layers[rule->effect].layer,
@@ -154,6 +219,12 @@ static void print_timeline(const struct experiment *experiment, FILE *out)
 		for (size_t j = 0; j < step->faults_count; j++)
 			fprintf(out, "%s %s", j ? "," : "",
 				experiment->faults[step->faults[j]].name);
+		if (step->over_ns) {
+			number_format_duration(step->over_ns, length);
+			fprintf(out, " over %s", length);
+		}
+		if (step->steps)
+			fprintf(out, " in %u steps", step->steps);
 		if (step->kind != STEP_LIFT)
 			fprintf(out, "%s %s", step->kind == STEP_RECOVER ? " for at most" : " for",
 				length);
@@ -164,8 +235,8 @@ static void print_timeline(const struct experiment *experiment, FILE *out)
 		fputc('\n', out);
 		if (step->kind == STEP_INJECT)
 			offset += step->wait_ns;
-		else if (step->kind != STEP_LIFT)
-			offset += step->for_ns;
+		else
+			offset += step->kind == STEP_LIFT ? step->over_ns : step->for_ns;
 	}
 }
 

@@ -12,7 +12,8 @@
 
 /* What an option of the command line is called; the key is also what struct verb lists. */
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
-enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f' };
+enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
+enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f' };
 
 static const struct argp_option all_options[] = {
 	{"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (" CLIENT_SOCKET_DEFAULT ")", 0},
@@ -27,6 +28,7 @@ static const struct argp_option all_options[] = {
 	{"require-plan", KEY_REQUIRE_PLAN, NULL, 0,
 	 "Run only what `plan --watch` has watched within a day", 0},
 	{"presets", KEY_PRESETS, "DIR", 0, "Directory of the presets", 0},
+	{"answers", KEY_ANSWERS, NULL, 0, "The named answers instead of the presets", 0},
 };
 
 #define WATCH_LOWEST  NS_PER_S
@@ -102,6 +104,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return parse_watch(state, text, arguments);
 	case KEY_REQUIRE_PLAN:
 		arguments->require_plan = true;
+		return 0;
+	case KEY_ANSWERS:
+		arguments->answers = true;
 		return 0;
 	case KEY_AS_ROOT:
 		arguments->as_root = true;

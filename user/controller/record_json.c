@@ -294,9 +294,30 @@ static enum lift_cause asked(const struct history *history)
 	return history->aborting ? LIFT_ABORTED : LIFT_LIFTED;
 }
 
+/* A lift over some time moves the planned end; the fault is there until then. */
+static void apply_staged_lift(struct history *history, const json_t *record)
+{
+	const json_t *faults = json_object_get(record, "faults"), *item;
+	size_t i;
+
+	json_array_foreach(faults, i, item)
+	{
+		const char *name = json_string_value(item);
+		int index = name ? history_fault(history, name) : -ENOENT;
+
+		if (index >= 0)
+			history_fall(history, (uint32_t)index, json_u64(record, "falls_ns"),
+				     json_u64(record, "ended_ns"));
+	}
+}
+
 static int apply_lift(struct history *history, const json_t *record, struct failure *failure)
 {
 	(void)failure;
+	if (json_u64(record, "falls_ns")) {
+		apply_staged_lift(history, record);
+		return 0;
+	}
 	each_fault(history, record, json_u64(record, "ended_ns"), asked(history));
 	return 0;
 }
@@ -383,6 +404,8 @@ static int apply_counters(struct history *history, const json_t *record, struct 
 
 		if (index >= 0 && at)
 			history_hit(history, (uint32_t)index, at);
+		if (index >= 0 && json_u64(json_object_get(item, "reasons"), "admitted"))
+			history->admitting |= 1ULL << (index % FAULT_RULES_MAX);
 	}
 	return 0;
 }
@@ -447,7 +470,6 @@ void record_finish(struct history *history)
 
 		if (window->ended_last || history->ended_at < window->planned_end)
 			continue;
-		window->ended_first = window->ended_last = window->planned_end;
-		window->cause = LIFT_PLANNED;
+		window_end_as_planned(window);
 	}
 }

@@ -33,6 +33,7 @@ static const char *const cause_names[] = {
 	[LIFT_NONE] = "unknown",      [LIFT_PLANNED] = "planned",   [LIFT_LIFTED] = "lifted",
 	[LIFT_HALTED] = "halted",     [LIFT_ABORTED] = "aborted",   [LIFT_LEASE] = "lease",
 	[LIFT_DEADLINE] = "deadline", [LIFT_DISARMED] = "disarmed", [LIFT_CRASH] = "crash",
+	[LIFT_BUDGET] = "budget",
 };
 _Static_assert(ARRAY_SIZE(cause_names) == LIFT_COUNT, "a cause has no name");
 
@@ -167,6 +168,24 @@ int history_add_bucket(struct history *history, const struct bucket *bucket)
 	return 0;
 }
 
+void window_end_as_planned(struct window *window)
+{
+	window->ended_first = window->ended_last = window->planned_end;
+	window->cause = window->falls_at ? LIFT_LIFTED : LIFT_PLANNED;
+}
+
+void history_fall(struct history *history, uint32_t fault, uint64_t falls_at, uint64_t ends_at)
+{
+	for (size_t i = 0; i < history->windows_count; i++) {
+		struct window *window = &history->windows[i];
+
+		if (window->fault != fault || window->ended_last || falls_at >= window->planned_end)
+			continue;
+		window->falls_at = falls_at;
+		window->planned_end = ends_at;
+	}
+}
+
 void history_close(struct history *history, uint32_t fault, uint64_t first, uint64_t last,
 		   enum lift_cause cause)
 {
@@ -177,8 +196,7 @@ void history_close(struct history *history, uint32_t fault, uint64_t first, uint
 			continue;
 		/* The kernel enforces the planned end by itself, whatever came later. */
 		if (first >= window->planned_end) {
-			window->ended_first = window->ended_last = window->planned_end;
-			window->cause = LIFT_PLANNED;
+			window_end_as_planned(window);
 			continue;
 		}
 		window->ended_first = first > window->starts_at ? first : window->starts_at;

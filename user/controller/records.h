@@ -76,7 +76,8 @@ enum lift_cause {
 	LIFT_LEASE,
 	LIFT_DEADLINE,
 	LIFT_DISARMED,
-	LIFT_CRASH, /* the daemon was lost; the end is an interval */
+	LIFT_CRASH,  /* the daemon was lost; the end is an interval */
+	LIFT_BUDGET, /* the fault's own budget was used up */
 	LIFT_COUNT,
 };
 const char *lift_cause_name(unsigned int cause);
@@ -87,6 +88,7 @@ struct window {
 	uint32_t fault; /* index into history.faults */
 	uint64_t starts_at;
 	uint64_t planned_end;
+	uint64_t falls_at; /* a staged lift began here and ends at planned_end; 0: none */
 	uint64_t ended_first, ended_last; /* the end lies in [first, last]; 0: still open */
 	enum lift_cause cause;
 	uint64_t first_hit_at;
@@ -143,9 +145,10 @@ struct history {
 	uint64_t started_at; /* the schedule's origin; 0: it never began */
 	uint64_t ended_at;   /* last instant of the run */
 	enum run_end end;
-	char *end_text; /* one line for people; may be NULL */
-	int exit_code;	/* of a refusal; 0: the verdict's own */
-	bool aborting;	/* an abort rule has struck: lifts from here on are its doing */
+	char *end_text;	    /* one line for people; may be NULL */
+	int exit_code;	    /* of a refusal; 0: the verdict's own */
+	uint64_t admitting; /* bit per fault: an overload that let traffic through */
+	bool aborting;	    /* an abort rule has struck: lifts from here on are its doing */
 	/* First hits that arrived before the reply to their inject. */
 	struct hit {
 		uint32_t fault;
@@ -164,6 +167,11 @@ int history_add_bucket(struct history *history, const struct bucket *bucket);
  * and never after a window's planned end, in which case the cause stays planned. */
 void history_close(struct history *history, uint32_t fault, uint64_t first, uint64_t last,
 		   enum lift_cause cause);
+/* Ends a window at its planned end. */
+void window_end_as_planned(struct window *window);
+/* Notes a staged lift of the open windows of `fault` from `falls_at` on, which ends at `ends_at`.
+ */
+void history_fall(struct history *history, uint32_t fault, uint64_t falls_at, uint64_t ends_at);
 /* Notes a first hit of `fault` in the window that it fell into, now or when that is added. */
 void history_hit(struct history *history, uint32_t fault, uint64_t at);
 /* Index of a fault or a workflow by name, or -ENOENT. */

@@ -95,24 +95,36 @@ static void on_lifted(void *data, const struct client_reply *reply)
 {
 	struct run *run = data;
 	const struct step *step = current(run);
-	uint64_t at;
+	uint64_t falls_at, at;
 	char names[256];
 
 	if (run->stopping)
 		return;
+	if (reply->outcome == CLIENT_REFUSED && step->over_ns) {
+		run->exit_code = client_exit_code(reply);
+		run_end(run, END_REFUSED, "%s", reply->text);
+		return;
+	}
 	if (reply->outcome != CLIENT_OK) {
 		run_end(run, END_DAEMON_LOST, "%s", reply->text);
 		return;
 	}
 	at = json_u64(reply->body, "ends_at_ns");
-	run_record(run, json_pack("{s:s, s:I, s:I, s:o, s:I}", "record", "lift", "at_ns",
+	falls_at = step->over_ns ? json_u64(reply->body, "starts_at_ns") : 0;
+	run_record(run, json_pack("{s:s, s:I, s:I, s:o, s:I, s:I}", "record", "lift", "at_ns",
 				  (json_int_t)reply->ended_at, "sent_ns",
 				  (json_int_t)reply->sent_at, "faults",
 				  record_of_faults(&run->history, step->faults, step->faults_count),
-				  "ended_ns", (json_int_t)at));
+				  "falls_ns", (json_int_t)falls_at, "ended_ns", (json_int_t)at));
 	list_faults(run, step, names, sizeof(names));
-	progress_note(run->progress, at, "lifted %s", names);
-	next(run);
+	if (!step->over_ns) {
+		progress_note(run->progress, at, "lifted %s", names);
+		next(run);
+		return;
+	}
+	progress_note(run->progress, falls_at, "lifting %s over %.3f s", names,
+		      (double)step->over_ns / (double)NS_PER_S);
+	stay_until(run, at);
 }
 
 /* Nothing is injected into what does not work anyway. */
@@ -135,6 +147,10 @@ static json_t *faults_body(const struct run *run, const struct step *step)
 			    record_of_faults(&run->history, step->faults, step->faults_count));
 	if (step->kind == STEP_INJECT)
 		json_object_set_new(body, "for_ns", json_integer((json_int_t)step->for_ns));
+	if (step->over_ns)
+		json_object_set_new(body, "over_ns", json_integer((json_int_t)step->over_ns));
+	if (step->steps)
+		json_object_set_new(body, "steps", json_integer((json_int_t)step->steps));
 	return body;
 }
 

@@ -24,7 +24,8 @@ const struct verb verbs[] = {
 	 "Lift faults of the run on this host, or all", NULL},
 	{"halt", verb_halt, "", 0, 0, "s", "Lift everything at once and refuse new runs", NULL},
 	{"release", verb_release, "", 0, 0, "s", "End a halt", NULL},
-	{"presets", verb_presets, "[NAME]", 0, 1, "op", "List the presets, or show one", NULL},
+	{"presets", verb_presets, "[NAME]", 0, 1, "opa",
+	 "List the presets or the named answers, or show one", NULL},
 	{"doctor", verb_doctor, "", 0, 0, "so",
 	 "Say what this host can do, and what is missing for the rest", NULL},
 };

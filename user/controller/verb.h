@@ -26,6 +26,7 @@ struct arguments {
 	bool quiet, as_root;
 	uint64_t watch_ns; /* 0: explain, without a daemon */
 	bool require_plan;
+	bool answers; /* what `presets` lists: the named answers */
 	char **operands;
 	size_t operands_count;
 };

@@ -86,6 +86,118 @@ static void print_preset(const struct preset *preset, const json_t *object)
 		printf("note: %s\n", preset->notes.items[i]);
 }
 
+static json_t *answer_to_json(const struct answer *answer)
+{
+	const struct plan_rule *rule = &answer->rule;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(answer->name));
+	json_object_set_new(object, "description", json_string(answer->description));
+	json_object_set_new(object, "notes", strings_to_json(&answer->notes));
+	json_object_set_new(object, "status", json_integer(rule->status));
+	json_object_set_new(
+		object, "reason",
+		json_string(rule->reason ? rule->reason : plan_status_phrase(rule->status)));
+	json_object_set_new(object, "headers", json_string(rule->headers ? rule->headers : ""));
+	json_object_set_new(object, "body", json_string(rule->body ? rule->body : ""));
+	return object;
+}
+
+static void print_answer(const json_t *object)
+{
+	const json_t *notes = json_object_get(object, "notes");
+	const char *headers = json_text(object, "headers");
+
+	printf("%s\n%s\n", json_text(object, "name"), json_text(object, "description"));
+	for (size_t i = 0; i < json_array_size(notes); i++)
+		printf("note: %s\n", json_string_value(json_array_get(notes, i)));
+	printf("\n%llu %s\n", (unsigned long long)json_u64(object, "status"),
+	       json_text(object, "reason"));
+	/* Their line ends are for the wire. */
+	for (; *headers; headers++)
+		if (*headers != '\r')
+			putchar(*headers);
+	printf("\n%s\n", json_text(object, "body"));
+}
+
+static json_t *load_answer_json(const char *directory, const char *name)
+{
+	_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
+	struct answer answer = {0};
+	json_t *object;
+
+	if (!diagnostics || answer_load(directory, name, &answer, diagnostics) < 0) {
+		if (diagnostics)
+			diagnostics_print(diagnostics, name, stderr);
+		return NULL;
+	}
+	object = answer_to_json(&answer);
+	answer_free(&answer);
+	return object;
+}
+
+static void dump(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+static int show_answer(const struct arguments *arguments, const char *directory)
+{
+	json_t *object = load_answer_json(directory, arguments->operands[0]);
+
+	if (!object)
+		return EXIT_USAGE;
+	if (arguments->format == REPORT_JSON)
+		dump(object);
+	else
+		print_answer(object);
+	json_decref(object);
+	return 0;
+}
+
+static int list_answers(const struct arguments *arguments, const char *directory)
+{
+	struct strings names = {0};
+	json_t *array = json_array();
+	int status = 0;
+
+	if (answer_list(directory, &names) < 0) {
+		verb_complain("%s: cannot list the answers", directory);
+		status = EXIT_USAGE;
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		json_t *object = load_answer_json(directory, names.items[i]);
+
+		if (!object) {
+			status = EXIT_USAGE;
+			continue;
+		}
+		if (arguments->format != REPORT_JSON)
+			printf("%-22s %-4llu %s\n", json_text(object, "name"),
+			       (unsigned long long)json_u64(object, "status"),
+			       json_text(object, "description"));
+		json_array_append_new(array, object);
+	}
+	if (status == 0 && arguments->format == REPORT_JSON)
+		dump(array);
+	json_decref(array);
+	strings_free(&names);
+	return status;
+}
+
+static int answers(const struct arguments *arguments)
+{
+	char directory[PATH_MAX];
+
+	if (experiment_answers_directory(directory, sizeof(directory)) < 0) {
+		verb_complain("no directory of answers; FAULTD_ANSWERS names one");
+		return EXIT_USAGE;
+	}
+	return arguments->operands_count ? show_answer(arguments, directory)
+					 : list_answers(arguments, directory);
+}
+
 static int show(const struct arguments *arguments, const char *directory, const char *name)
 {
 	_cleanup_free_ struct diagnostics *diagnostics = calloc(1, sizeof(*diagnostics));
@@ -151,6 +263,8 @@ int verb_presets(const struct arguments *arguments)
 	char found[PATH_MAX];
 	const char *directory = arguments->presets;
 
+	if (arguments->answers)
+		return answers(arguments);
 	if (!directory) {
 		if (experiment_presets_directory(found, sizeof(found)) < 0) {
 			verb_complain(

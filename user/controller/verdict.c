@@ -192,7 +192,8 @@ static void judge_exercise(const struct history *history, struct analysis *analy
 		return;
 	}
 	for (size_t i = 0; i < history->faults.count; i++) {
-		bool injected = false, hit = false;
+		/* What a service of finite capacity can bear meets it as well. */
+		bool injected = false, hit = history->admitting >> (i % FAULT_RULES_MAX) & 1;
 
 		for (size_t j = 0; j < history->windows_count; j++) {
 			if (history->windows[j].fault != i)

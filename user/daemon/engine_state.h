@@ -60,7 +60,7 @@ int engine_inject(struct engine *engine, struct engine_window *window, __u64 now
  */
 int engine_lift_staged(struct engine *engine, struct engine_window *window, __u64 now,
 		       struct failure *failure);
-/* Ends the windows of a rule whose budget the kernel saw used up. */
+/* Ends a fault, one of whose rules has used its budget up, as the kernel says. */
 void engine_end_budget(struct engine *engine, const struct fault_event *detail);
 /* Ends open windows among `rules` at `at` and reports it. */
 void engine_lift(struct engine *engine, __u64 rules, enum engine_cause cause, __u64 at);

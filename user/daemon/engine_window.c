@@ -136,9 +136,18 @@ int engine_lift_staged(struct engine *engine, struct engine_window *window, __u6
 
 void engine_end_budget(struct engine *engine, const struct fault_event *detail)
 {
+	const char *fault;
+	__u64 rules = 0;
+
 	/* What an earlier injection had left to say is no news of this one. */
-	if (engine->windows && engine->windows[detail->rule].injection == detail->injection)
-		engine_lift(engine, 1ULL << detail->rule, ENGINE_CAUSE_BUDGET, detail->at);
+	if (!engine->windows || detail->rule >= engine->draft->rules_count ||
+	    engine->windows[detail->rule].injection != detail->injection)
+		return;
+	fault = engine->draft->rules[detail->rule].fault;
+	for (__u32 i = 0; i < engine->draft->rules_count; i++)
+		if (!strcmp(engine->draft->rules[i].fault, fault))
+			rules |= 1ULL << i;
+	engine_lift(engine, rules, ENGINE_CAUSE_BUDGET, detail->at);
 }
 
 /* When and why the kernel stops, or stopped, acting on an open rule. */

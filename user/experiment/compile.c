@@ -67,7 +67,10 @@ uint64_t experiment_duration_ns(const struct experiment *experiment)
 	for (size_t i = 0; i < experiment->timeline_count; i++) {
 		const struct step *step = &experiment->timeline[i];
 
-		total += step->kind == STEP_INJECT ? step->wait_ns : step->for_ns;
+		if (step->kind == STEP_INJECT)
+			total += step->wait_ns;
+		else
+			total += step->kind == STEP_LIFT ? step->over_ns : step->for_ns;
 	}
 	return total;
 }

@@ -8,16 +8,22 @@
 #include "user/experiment/load.h"
 
 /* Effects that the design names and this version has not. */
-static const char *const later_effects[] = {"reset",	"cut",	 "stall", "rate",	 "dns",
-					    "overload", "delay", "drip",  "certificate", "corrupt"};
+static const char *const later_effects[] = {"delay", "drip", "certificate", "corrupt"};
 
-/* Effects that are a word by themselves; the others are a mapping. */
+/* Effects that are a word by themselves; the others are a mapping, and reset is either. */
 static const enum fault_effect plain_effects[] = {FAULT_EFFECT_REFUSE, FAULT_EFFECT_UNREACHABLE,
-						  FAULT_EFFECT_DROP, FAULT_EFFECT_HANG};
-static const enum fault_effect mapped_effects[] = {[EFFECT_LOSS] = FAULT_EFFECT_LOSS,
-						   [EFFECT_ANSWER] = FAULT_EFFECT_ANSWER,
-						   [EFFECT_ALERT] = FAULT_EFFECT_ALERT};
+						  FAULT_EFFECT_DROP, FAULT_EFFECT_HANG,
+						  FAULT_EFFECT_RESET};
+static const enum fault_effect mapped_effects[] = {
+	[EFFECT_LOSS] = FAULT_EFFECT_LOSS,	   [EFFECT_ANSWER] = FAULT_EFFECT_ANSWER,
+	[EFFECT_ALERT] = FAULT_EFFECT_ALERT,	   [EFFECT_RESET] = FAULT_EFFECT_RESET,
+	[EFFECT_CUT] = FAULT_EFFECT_CUT,	   [EFFECT_STALL] = FAULT_EFFECT_STALL,
+	[EFFECT_RATE] = FAULT_EFFECT_RATE,	   [EFFECT_DNS] = FAULT_EFFECT_DNS,
+	[EFFECT_OVERLOAD] = FAULT_EFFECT_OVERLOAD,
+};
 _Static_assert(ARRAY_SIZE(mapped_effects) == EFFECT_KEY_COUNT, "an effect's mapping is missing");
+_Static_assert(ARRAY_SIZE(plain_effects) + ARRAY_SIZE(mapped_effects) == FAULT_EFFECT_COUNT,
+	       "an effect is neither a word nor a mapping");
 
 static bool is_later(const char *word)
 {
@@ -37,7 +43,18 @@ static bool is_plain(enum fault_effect effect)
 	return false;
 }
 
-#define EFFECT_LIST "refuse, unreachable, drop, hang, {loss: ...}, {answer: ...}, {alert: ...}"
+static bool is_mapped(enum fault_effect effect)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mapped_effects); i++) {
+		if (mapped_effects[i] == effect)
+			return true;
+	}
+	return false;
+}
+
+#define EFFECT_LIST                                                                                \
+	"refuse, unreachable, drop, hang, reset, {loss: ...}, {answer: ...}, {alert: ...}, "       \
+	"{cut: ...}, {stall: ...}, {rate: ...}, {dns: ...}, {overload: ...}"
 
 static void unknown_effect(const struct yaml_node *word, struct diagnostics *diagnostics)
 {
@@ -63,7 +80,7 @@ static void load_word(const struct yaml_node *node, struct plan_rule *rule, bool
 {
 	enum fault_effect effect;
 
-	if (is_later(node->text) || plan_effect_by_name(node->text, &effect) < 0) {
+	if (plan_effect_by_name(node->text, &effect) < 0) {
 		unknown_effect(node, diagnostics);
 	} else if (!is_plain(effect)) {
 		diagnose(diagnostics, node->at, "effect '%s' says what it does in a mapping",
@@ -75,115 +92,9 @@ static void load_word(const struct yaml_node *node, struct plan_rule *rule, bool
 		}
 	} else {
 		rule->effect = effect;
+		rule->reset_at = effect == FAULT_EFFECT_RESET ? FAULT_RESET_REQUEST : 0;
 		*ret_good = true;
 	}
-}
-
-static int add_header(const struct yaml_node *name, const struct yaml_node *value,
-		      struct strings *headers, struct diagnostics *diagnostics)
-{
-	size_t size = name->length + value->length + 3;
-	_cleanup_free_ char *line = malloc(size);
-	struct failure failure;
-
-	if (!line)
-		return -ENOMEM;
-	if (value->kind != YAML_TEXT || strlen(value->text) != value->length) {
-		diagnose(diagnostics, value->at, "header '%s' must have text as its value",
-			 name->text);
-		suggest(diagnostics, "for example 'Retry-After: \"5\"'");
-		return 0;
-	}
-	snprintf(line, size, "%s:%s%s", name->text, value->length ? " " : "", value->text);
-	if (strpbrk(name->text, ": \t")) {
-		diagnose(diagnostics, name->at, "'%s' is no header name", name->text);
-		suggest(diagnostics, "for example 'Retry-After'");
-		return 0;
-	}
-	if (plan_header_check(line, strlen(line), &failure) < 0) {
-		diagnose(diagnostics, name->at, "%s", failure.text);
-		suggest(diagnostics, strstr(failure.text, "itself")
-					     ? "leave it out"
-					     : "for example 'Retry-After: \"5\"'");
-		return 0;
-	}
-	return strings_add(headers, line);
-}
-
-int load_headers(const struct yaml_node *node, struct strings *headers,
-		 struct diagnostics *diagnostics)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < node->count && r == 0; i++)
-		r = add_header(node->keys[i], node->values[i], headers, diagnostics);
-	return r;
-}
-
-/* "Name: value" lines as one text with CR LF behind each. */
-static int join_headers(const struct strings *headers, char **ret_text)
-{
-	size_t size = 1, used = 0;
-	char *text;
-
-	for (size_t i = 0; i < headers->count; i++)
-		size += strlen(headers->items[i]) + 2;
-	text = malloc(size);
-	if (!text)
-		return -ENOMEM;
-	text[0] = '\0';
-	for (size_t i = 0; i < headers->count; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s\r\n", headers->items[i]);
-	*ret_text = text;
-	return 0;
-}
-
-/* What only shows when all parts of an answer are there. */
-static int check_answer(const struct yaml_node *node, const struct yaml_node *body,
-			const struct plan_rule *rule, struct diagnostics *diagnostics)
-{
-	_cleanup_free_ struct fault_answer *answer = malloc(sizeof(*answer));
-
-	if (!answer)
-		return -ENOMEM;
-	if (rule->body_length > 0 && !plan_status_has_body(rule->status)) {
-		diagnose(diagnostics, body->at, "an answer of status %u has no body", rule->status);
-		suggest(diagnostics, "leave 'body' out");
-	}
-	/* The variant that keeps the connection is the longer one. */
-	if (plan_render_answer(rule, false, answer) == -EMSGSIZE) {
-		diagnose(diagnostics, node->at, "the answer is longer than %d bytes",
-			 FAULT_ANSWER_MAX);
-		suggest(diagnostics, "shorten its body or headers");
-	}
-	return 0;
-}
-
-static int load_answer(const struct yaml_node *node, struct plan_rule *rule,
-		       struct diagnostics *diagnostics)
-{
-	const struct yaml_node *nodes[ANSWER_COUNT];
-	_cleanup_(strings_free) struct strings headers = {0};
-	uint32_t status = 0;
-	bool good;
-	int r;
-
-	r = schema_read(&schema_answer, node, node->at, rule, nodes, diagnostics);
-	if (r < 0 || !nodes[ANSWER_STATUS])
-		return r;
-	/* Was read once to be checked; this time it cannot fail. */
-	schema_read_value(&schema_answer.keys[ANSWER_STATUS], nodes[ANSWER_STATUS], &status, &good,
-			  diagnostics);
-	rule->status = (uint16_t)status;
-	rule->body_length = rule->body ? strlen(rule->body) : 0;
-	if (nodes[ANSWER_HEADERS]) {
-		r = load_headers(nodes[ANSWER_HEADERS], &headers, diagnostics);
-		if (r == 0)
-			r = join_headers(&headers, &rule->headers);
-		if (r < 0)
-			return r;
-	}
-	return check_answer(node, nodes[ANSWER_BODY], rule, diagnostics);
 }
 
 static void load_alert(const struct yaml_node *node, struct plan_rule *rule,
@@ -205,11 +116,11 @@ static bool check_effect_key(const struct yaml_node *key, struct diagnostics *di
 {
 	enum fault_effect effect;
 
-	if (is_later(key->text) || plan_effect_by_name(key->text, &effect) < 0) {
+	if (plan_effect_by_name(key->text, &effect) < 0) {
 		unknown_effect(key, diagnostics);
 		return false;
 	}
-	if (is_plain(effect)) {
+	if (!is_mapped(effect)) {
 		diagnose(diagnostics, key->at, "effect '%s' takes no value", key->text);
 		suggest(diagnostics, "write 'effect: %s'", key->text);
 		return false;
@@ -217,9 +128,78 @@ static bool check_effect_key(const struct yaml_node *key, struct diagnostics *di
 	return true;
 }
 
-static int load_mapping(const struct yaml_node *node, struct plan_rule *rule,
-			struct diagnostics *diagnostics)
+/* One way of rejecting, and only one. */
+static int load_reject(struct loader *loader, const struct yaml_node *node,
+		       const struct yaml_node *const *nodes, struct plan_rule *rule)
 {
+	const struct yaml_node *answer = nodes[OVERLOAD_ANSWER], *reject = nodes[OVERLOAD_REJECT];
+
+	if (answer && reject) {
+		diagnose(loader->diagnostics, reject->at,
+			 "'answer' and 'reject' cannot stand together");
+		suggest(loader->diagnostics, "keep one: what is rejected is rejected in one way");
+		return 0;
+	}
+	if (answer) {
+		rule->reject = FAULT_EFFECT_ANSWER;
+		return load_answer(loader, answer, rule);
+	}
+	if (reject)
+		return plan_effect_by_name(reject->text, &rule->reject);
+	if (!yaml_has_key(node, "answer") && !yaml_has_key(node, "reject")) {
+		diagnose(loader->diagnostics, node->at, "an overload needs 'answer' or 'reject'");
+		suggest(loader->diagnostics, "add 'answer: {status: 503}'");
+	}
+	return 0;
+}
+
+static int load_overload(struct loader *loader, const struct yaml_node *node,
+			 struct plan_rule *rule)
+{
+	const struct yaml_node *nodes[OVERLOAD_COUNT];
+	double cost = 0;
+	bool good;
+	int r;
+
+	r = schema_read(&schema_overload, node, node->at, rule, nodes, loader->diagnostics);
+	if (r < 0)
+		return r;
+	if (nodes[OVERLOAD_REJECT_COST])
+		schema_read_value(&schema_overload.keys[OVERLOAD_REJECT_COST],
+				  nodes[OVERLOAD_REJECT_COST], &cost, &good, loader->diagnostics);
+	rule->reject_cost = (uint32_t)(cost * 1000000 + 0.5);
+	if (!nodes[OVERLOAD_BURST])
+		rule->burst = (rule->capacity + 999) / 1000;
+	return load_reject(loader, node, nodes, rule);
+}
+
+static int load_after(const struct yaml_node *node, struct plan_rule *rule,
+		      struct diagnostics *diagnostics)
+{
+	return schema_read(&schema_cut, node, node->at, rule, NULL, diagnostics);
+}
+
+static int load_parts(struct loader *loader, const struct yaml_node *const *nodes,
+		      struct plan_rule *rule)
+{
+	if (nodes[EFFECT_ANSWER])
+		return load_answer(loader, nodes[EFFECT_ANSWER], rule);
+	if (nodes[EFFECT_ALERT])
+		load_alert(nodes[EFFECT_ALERT], rule, loader->diagnostics);
+	if (nodes[EFFECT_DNS])
+		return plan_dns_by_name(nodes[EFFECT_DNS]->text, &rule->dns);
+	if (nodes[EFFECT_CUT])
+		return load_after(nodes[EFFECT_CUT], rule, loader->diagnostics);
+	if (nodes[EFFECT_STALL])
+		return load_after(nodes[EFFECT_STALL], rule, loader->diagnostics);
+	if (nodes[EFFECT_OVERLOAD])
+		return load_overload(loader, nodes[EFFECT_OVERLOAD], rule);
+	return 0;
+}
+
+static int load_mapping(struct loader *loader, const struct yaml_node *node, struct plan_rule *rule)
+{
+	struct diagnostics *diagnostics = loader->diagnostics;
 	const struct yaml_node *nodes[EFFECT_KEY_COUNT];
 	int r;
 
@@ -238,16 +218,13 @@ static int load_mapping(const struct yaml_node *node, struct plan_rule *rule,
 		if (nodes[i])
 			rule->effect = mapped_effects[i];
 	}
-	if (nodes[EFFECT_ANSWER])
-		return load_answer(nodes[EFFECT_ANSWER], rule, diagnostics);
-	if (nodes[EFFECT_ALERT])
-		load_alert(nodes[EFFECT_ALERT], rule, diagnostics);
-	return 0;
+	return load_parts(loader, nodes, rule);
 }
 
-int load_effect(const struct yaml_node *node, struct plan_rule *rule, bool *ret_good,
-		struct diagnostics *diagnostics)
+int load_effect(struct loader *loader, const struct yaml_node *node, struct plan_rule *rule,
+		bool *ret_good)
 {
+	struct diagnostics *diagnostics = loader->diagnostics;
 	size_t before = diagnostics->total;
 	int r;
 
@@ -260,7 +237,7 @@ int load_effect(const struct yaml_node *node, struct plan_rule *rule, bool *ret_
 		schema_wrong_kind(&schema_fault.keys[FAULT_EFFECT], node, diagnostics);
 		return 0;
 	}
-	r = load_mapping(node, rule, diagnostics);
+	r = load_mapping(loader, node, rule);
 	*ret_good = r == 0 && diagnostics->total == before;
 	return r;
 }
@@ -280,6 +257,8 @@ void check_effect_fits(const struct plan_rule *rule, struct place at,
 	const char *name = plan_effect_name(rule->effect);
 	const struct plan_match *match = &rule->match;
 
+	bool answers = plan_effect_answers(rule->effect, rule->reject);
+
 	if (match->udp && !(plan_effect_protocols(rule->effect, rule->reject) & 2)) {
 		diagnose(diagnostics, at, "effect '%s' acts on tcp only", name);
 		suggest(diagnostics,
@@ -287,12 +266,16 @@ void check_effect_fits(const struct plan_rule *rule, struct place at,
 	} else if (match->http && !plan_effect_sees_http(rule->effect, rule->reject)) {
 		diagnose(diagnostics, at, "effect '%s' acts before an HTTP request is seen", name);
 		suggest(diagnostics,
-			"match by name, address or port without http, or use answer or "
-			"hang");
-	} else if (only_port(match, 443) && (match->http || rule->effect == FAULT_EFFECT_ANSWER)) {
+			rule->effect == FAULT_EFFECT_OVERLOAD
+				? "match without http, or reject by an answer or a hang"
+				: "match by name, address or port without http, or use answer or "
+				  "hang");
+	} else if (only_port(match, 443) && (match->http || answers)) {
 		diagnose(diagnostics, at,
 			 "effect '%s' cannot act on port 443: the request is inside TLS", name);
-		suggest(diagnostics, "use alert, refuse, drop, or hang without http");
+		suggest(diagnostics, rule->effect == FAULT_EFFECT_OVERLOAD
+					     ? "use 'reject: hang' or 'reject: refuse' without http"
+					     : "use alert, refuse, drop, or hang without http");
 	} else if (only_port(match, 80) && rule->effect == FAULT_EFFECT_ALERT) {
 		diagnose(diagnostics, at, "effect 'alert' cannot act on port 80: there is no TLS");
 		suggest(diagnostics, "use answer, refuse, drop or hang");

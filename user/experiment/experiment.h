@@ -69,6 +69,8 @@ struct step {
 	size_t faults_count;
 	uint64_t for_ns;  /* steady, wait, recover: its length; inject: the kernel's window */
 	uint64_t wait_ns; /* inject: how long the timeline stays here; default for_ns */
+	uint64_t over_ns; /* lift: time in which the share falls to 0; 0: at once */
+	uint32_t steps;	  /* lift over some time: in this many; 0: smoothly */
 	int line, column;
 };
 
@@ -100,6 +102,7 @@ struct experiment {
 
 struct experiment_options {
 	const char *presets_directory; /* NULL: found as experiment_presets_directory says */
+	const char *answers_directory; /* likewise */
 	bool resolve_machine_presets;  /* read apt's, npm's, ... configuration of this machine */
 };
 
@@ -142,5 +145,20 @@ int preset_list(const char *directory, struct strings *ret_names);
 /* $FAULTD_PRESETS, else ../experiments/presets beside the running program, else the installed
  * place. `buffer` gets the path. -ENOENT when there is none. */
 int experiment_presets_directory(char *buffer, size_t size);
+
+/* One named answer: the body that a real service sends with an error. */
+struct answer {
+	char *name;
+	char *description;
+	struct strings notes;
+	struct plan_rule rule; /* status, reason, headers, body and its length; nothing else */
+};
+int answer_load(const char *directory, const char *name, struct answer *ret_answer,
+		struct diagnostics *diagnostics);
+void answer_free(struct answer *answer);
+/* Names of all answers in `directory`, sorted. */
+int answer_list(const char *directory, struct strings *ret_names);
+/* As above, of $FAULTD_ANSWERS and experiments/answers. */
+int experiment_answers_directory(char *buffer, size_t size);
 
 #endif

@@ -7,6 +7,8 @@
 #include "user/base/similar.h"
 #include "user/experiment/load.h"
 
+#define DNS_PORT 53
+
 /* One fault while it is read. */
 struct reading {
 	struct loader *loader;
@@ -15,6 +17,27 @@ struct reading {
 	bool effect_good;
 	struct place effect_at;
 };
+
+static bool is_dns(const struct reading *reading)
+{
+	return reading->effect_good && reading->template.effect == FAULT_EFFECT_DNS;
+}
+
+/* Of what is asked of a resolver only the name says where it leads. */
+static int narrow_to_names(struct plan_match *match)
+{
+	struct plan_match narrow = {.udp = true, .ports_count = 1};
+
+	narrow.ports = calloc(1, sizeof(*narrow.ports));
+	if (!narrow.ports)
+		return -ENOMEM;
+	narrow.ports[0] = (struct port_range){DNS_PORT, DNS_PORT};
+	narrow.names = TAKE(match->names, (struct strings){0});
+	narrow.cgroups = TAKE(match->cgroups, (struct strings){0});
+	plan_match_free(match);
+	*match = narrow;
+	return 0;
+}
 
 /* Adds a rule for `match`, which moves into it. */
 static int add_rule(struct reading *reading, struct plan_match *match, struct place at)
@@ -35,6 +58,8 @@ static int add_rule(struct reading *reading, struct plan_match *match, struct pl
 	if (!rules)
 		return -ENOMEM;
 	fault->rules = rules;
+	if (is_dns(reading) && narrow_to_names(match) < 0)
+		return -ENOMEM;
 	r = plan_rule_copy(&reading->template, &rule);
 	if (r < 0)
 		return r;
@@ -55,6 +80,26 @@ static void check_bounded(const struct plan_match *match, const struct yaml_node
 	suggest(diagnostics, "add a name, an address, a port, an http path or a cgroup");
 }
 
+/* The keys of a match that mean nothing to a resolver. */
+static void check_names_only(const struct yaml_node *node, const struct yaml_node *const *nodes,
+			     struct diagnostics *diagnostics)
+{
+	static const size_t others[] = {MATCH_ADDRESS, MATCH_PORT, MATCH_PROTOCOL, MATCH_HTTP};
+	size_t before = diagnostics->total;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (!nodes[others[i]])
+			continue;
+		diagnose(diagnostics, nodes[others[i]]->at, "'%s' cannot stand beside effect 'dns'",
+			 schema_match.keys[others[i]].key);
+		suggest(diagnostics, "it acts on the names that the resolver is asked for");
+	}
+	if (!nodes[MATCH_NAME] && diagnostics->total == before) {
+		diagnose(diagnostics, node->at, "effect 'dns' needs a name");
+		suggest(diagnostics, "add 'name: store.example'");
+	}
+}
+
 static int load_plain(struct reading *reading, const struct yaml_node *node,
 		      const struct yaml_node *const *nodes)
 {
@@ -63,6 +108,8 @@ static int load_plain(struct reading *reading, const struct yaml_node *node,
 	size_t before = diagnostics->total;
 	int r;
 
+	if (is_dns(reading))
+		check_names_only(node, nodes, diagnostics);
 	r = load_match(nodes, &match, NULL, diagnostics);
 	if (r < 0)
 		return r;
@@ -158,16 +205,16 @@ static int merge_match(const struct plan_match *endpoint, const struct plan_matc
 }
 
 /* What is wrong with a preset file is told at the place that uses it. */
-static void forward(const struct diagnostics *from, const struct yaml_node *item,
-		    struct diagnostics *diagnostics)
+void forward_problem(const struct diagnostics *from, const char *kind, const struct yaml_node *item,
+		     struct diagnostics *diagnostics)
 {
 	const struct diagnostic *first = &from->items[0];
 
 	if (first->line > 0)
-		diagnose(diagnostics, item->at, "preset '%s' cannot be used: line %d: %s",
+		diagnose(diagnostics, item->at, "%s '%s' cannot be used: line %d: %s", kind,
 			 item->text, first->line, first->message);
 	else
-		diagnose(diagnostics, item->at, "preset '%s' cannot be used: %s", item->text,
+		diagnose(diagnostics, item->at, "%s '%s' cannot be used: %s", kind, item->text,
 			 first->message);
 	suggest(diagnostics, "%s", first->suggestion);
 }
@@ -176,6 +223,7 @@ static int add_preset_rules(struct reading *reading, const struct preset *preset
 			    const struct plan_match *extra, struct place at)
 {
 	struct fault *fault = reading->fault;
+	size_t before = fault->rules_count;
 	int r = strings_add(&fault->presets, preset->name);
 
 	for (size_t i = 0; i < preset->notes.count && r == 0; i++) {
@@ -188,8 +236,16 @@ static int add_preset_rules(struct reading *reading, const struct preset *preset
 		_cleanup_(plan_match_free) struct plan_match match = {0};
 
 		r = merge_match(&preset->endpoints[i], extra, &match);
+		if (r == 0 && is_dns(reading) && match.names.count == 0)
+			continue;
 		if (r == 0)
 			r = add_rule(reading, &match, at);
+	}
+	if (r == 0 && preset->endpoints_count > 0 && fault->rules_count == before) {
+		diagnose(reading->loader->diagnostics, at,
+			 "preset '%s' has no name that a resolver is asked for", preset->name);
+		suggest(reading->loader->diagnostics,
+			"use another effect: it is reached by address");
 	}
 	return r;
 }
@@ -212,7 +268,7 @@ static int load_preset(struct reading *reading, const struct yaml_node *item,
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		forward(&problems, item, loader->diagnostics);
+		forward_problem(&problems, "preset", item, loader->diagnostics);
 		return 0;
 	}
 	check_beside(&preset, item, nodes, loader->diagnostics);
@@ -275,8 +331,15 @@ static int load_fault(struct loader *loader, const struct yaml_node *key,
 				loader->diagnostics);
 	if (r == 0 && nodes[FAULT_EFFECT]) {
 		reading.effect_at = nodes[FAULT_EFFECT]->at;
-		r = load_effect(nodes[FAULT_EFFECT], &reading.template, &reading.effect_good,
-				loader->diagnostics);
+		r = load_effect(loader, nodes[FAULT_EFFECT], &reading.template,
+				&reading.effect_good);
+	}
+	if (r == 0)
+		r = load_shape(nodes, &reading.template, loader->diagnostics);
+	if (r == 0 && is_dns(&reading) && reading.template.existing != PLAN_EXISTING_KEEP) {
+		diagnose(loader->diagnostics, nodes[FAULT_EXISTING]->at,
+			 "effect 'dns' has no connections that could be reset");
+		suggest(loader->diagnostics, "leave 'existing' out");
 	}
 	if (r == 0 && nodes[FAULT_MATCH]) {
 		const struct yaml_node *match = nodes[FAULT_MATCH];

@@ -281,7 +281,7 @@ int experiment_load(const char *path, const struct experiment_options *options,
 	_cleanup_yaml_ struct yaml_node *root = NULL;
 	struct machine_view machine = machine_view_real();
 	struct loader loader = {.experiment = &experiment, .diagnostics = diagnostics};
-	char directory[PATH_MAX];
+	char directory[PATH_MAX], answers[PATH_MAX];
 	int r;
 
 	*diagnostics = (struct diagnostics){0};
@@ -289,6 +289,10 @@ int experiment_load(const char *path, const struct experiment_options *options,
 		loader.presets_directory = options->presets_directory;
 	else if (experiment_presets_directory(directory, sizeof(directory)) == 0)
 		loader.presets_directory = directory;
+	if (options && options->answers_directory)
+		loader.answers_directory = options->answers_directory;
+	else if (experiment_answers_directory(answers, sizeof(answers)) == 0)
+		loader.answers_directory = answers;
 	if (options && options->resolve_machine_presets)
 		loader.machine = &machine;
 	experiment.path = strdup(path);

@@ -15,6 +15,7 @@ struct loader {
 	struct experiment *experiment;
 	struct diagnostics *diagnostics;
 	const char *presets_directory;	    /* NULL: there is none */
+	const char *answers_directory;	    /* NULL: there is none */
 	const struct machine_view *machine; /* NULL: machine presets stay without hosts */
 };
 
@@ -41,8 +42,16 @@ int load_scope(struct loader *loader, const struct yaml_node *node);
  * The effect of a fault into `rule`. `ret_good` tells whether it was right, so that what depends
  * on it is worth checking.
  */
-int load_effect(const struct yaml_node *node, struct plan_rule *rule, bool *ret_good,
-		struct diagnostics *diagnostics);
+int load_effect(struct loader *loader, const struct yaml_node *node, struct plan_rule *rule,
+		bool *ret_good);
+/* The mapping of an answer into `rule`. */
+int load_answer(struct loader *loader, const struct yaml_node *node, struct plan_rule *rule);
+/* How the fault changes with time, from the keys of a fault. */
+int load_shape(const struct yaml_node *const nodes[FAULT_KEY_COUNT], struct plan_rule *rule,
+	       struct diagnostics *diagnostics);
+/* Tells at `item`, which names a file of `kind`, what is wrong with that. */
+void forward_problem(const struct diagnostics *from, const char *kind, const struct yaml_node *item,
+		     struct diagnostics *diagnostics);
 /* Whether `rule`'s effect can act on what it matches; notes at `at` why not. */
 void check_effect_fits(const struct plan_rule *rule, struct place at,
 		       struct diagnostics *diagnostics);

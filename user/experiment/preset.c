@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "user/base/cleanup.h"
+#include "user/experiment/catalogue.h"
 #include "user/experiment/load.h"
-
-#define SUFFIX ".yaml"
 
 static const char *const class_names[] = {"artifact", "token"};
 
@@ -206,13 +203,6 @@ static int load_root(const struct yaml_node *root, const char *name, struct pres
 		       : 0;
 }
 
-static bool is_preset_name(const char *name)
-{
-	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-
-	return length > 0 && length <= 64 && name[length] == '\0';
-}
-
 int preset_load_view(const char *directory, const char *name, const struct machine_view *machine,
 		     struct preset *ret_preset, struct diagnostics *diagnostics)
 {
@@ -222,12 +212,10 @@ int preset_load_view(const char *directory, const char *name, const struct machi
 	int r;
 
 	*diagnostics = (struct diagnostics){0};
-	/* The name becomes part of a path: nothing in it may lead elsewhere. */
-	if (!is_preset_name(name) ||
-	    (size_t)snprintf(path, sizeof(path), "%s/%s" SUFFIX, directory, name) >= sizeof(path) ||
-	    access(path, F_OK) < 0) {
+	r = catalogue_path(directory, name, path, sizeof(path));
+	if (r < 0) {
 		diagnose(diagnostics, (struct place){0}, "there is no preset '%s'", name);
-		return -ENOENT;
+		return r;
 	}
 	r = yaml_read(path, &root, diagnostics);
 	if (r == 0)
@@ -249,74 +237,12 @@ int preset_load(const char *directory, const char *name, bool resolve_machine,
 				diagnostics);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void cleanup_directory(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 int preset_list(const char *directory, struct strings *ret_names)
 {
-	_cleanup_(cleanup_directory) DIR *open_directory = opendir(directory);
-	_cleanup_(strings_free) struct strings names = {0};
-	const struct dirent *entry;
-	int r = 0;
-
-	if (!open_directory)
-		return -errno;
-	while (r == 0 && (entry = readdir(open_directory))) {
-		size_t length = strlen(entry->d_name), suffix = strlen(SUFFIX);
-		char name[NAME_MAX + 1];
-
-		if (length <= suffix || strcmp(entry->d_name + length - suffix, SUFFIX) != 0)
-			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)(length - suffix), entry->d_name);
-		if (is_preset_name(name))
-			r = strings_add(&names, name);
-	}
-	if (r < 0)
-		return r;
-	if (names.count > 0)
-		qsort(names.items, names.count, sizeof(*names.items), compare_names);
-	*ret_names = TAKE(names, (struct strings){0});
-	return 0;
-}
-
-static bool is_directory(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	return catalogue_list(directory, ret_names);
 }
 
 int experiment_presets_directory(char *buffer, size_t size)
 {
-	/* Beside the program in a source tree (build/), then in an installed one (bin/). */
-	static const char *const beside[] = {"../experiments/presets",
-					     "../share/faultd/experiments/presets"};
-	const char *chosen = getenv("FAULTD_PRESETS");
-	char program[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-	char path[2 * PATH_MAX];
-	const char *slash;
-
-	if (chosen && *chosen)
-		return (size_t)snprintf(buffer, size, "%s", chosen) < size ? 0 : -ENAMETOOLONG;
-	program[length > 0 ? length : 0] = '\0';
-	slash = strrchr(program, '/');
-	for (size_t i = 0; slash && i < ARRAY_SIZE(beside); i++) {
-		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - program), program, beside[i]);
-		if (is_directory(path))
-			return (size_t)snprintf(buffer, size, "%s", path) < size ? 0
-										 : -ENAMETOOLONG;
-	}
-	snprintf(path, sizeof(path), "%s/share/faultd/experiments/presets", FAULTD_PREFIX);
-	if (!is_directory(path))
-		return -ENOENT;
-	return (size_t)snprintf(buffer, size, "%s", path) < size ? 0 : -ENAMETOOLONG;
+	return catalogue_directory("presets", "FAULTD_PRESETS", buffer, size);
 }

@@ -83,6 +83,12 @@ static void format_bound(const struct schema_key *key, uint64_t value, char *buf
 {
 	if (key->type == SCHEMA_DURATION)
 		number_format_duration(value, buffer);
+	else if (key->type == SCHEMA_SIZE)
+		number_format_size(value, buffer);
+	else if (key->type == SCHEMA_RATE)
+		number_format_rate(value, buffer);
+	else if (key->type == SCHEMA_FREQUENCY)
+		snprintf(buffer, NUMBER_DURATION_SIZE, "%.10g/s", (double)value / 1000);
 	else if (key->type == SCHEMA_PERCENT)
 		snprintf(buffer, NUMBER_DURATION_SIZE, "%.10g%%", (double)value / 10000);
 	else
@@ -157,8 +163,8 @@ static int read_percent(const struct schema_key *key, const struct yaml_node *no
 	return 0;
 }
 
-static int read_count(const struct schema_key *key, const struct yaml_node *node, void *field,
-		      struct diagnostics *diagnostics)
+static int read_number(const struct schema_key *key, const struct yaml_node *node, void *field,
+		       struct diagnostics *diagnostics)
 {
 	uint64_t value;
 	int r = number_parse_u64(node->text, key->low, key->high, &value);
@@ -172,7 +178,53 @@ static int read_count(const struct schema_key *key, const struct yaml_node *node
 		return r;
 	}
 	if (field)
+		*(uint64_t *)field = value;
+	return 0;
+}
+
+static int read_count(const struct schema_key *key, const struct yaml_node *node, void *field,
+		      struct diagnostics *diagnostics)
+{
+	uint64_t value = 0;
+	int r = read_number(key, node, &value, diagnostics);
+
+	if (r == 0 && field)
 		*(uint32_t *)field = (uint32_t)value;
+	return r;
+}
+
+/* Quantities that are a number and a unit. */
+static const struct {
+	int (*parse)(const char *text, uint64_t *ret_value);
+	const char *what; /* "is no ..." */
+	const char *unit; /* that a bare number most likely lacks */
+} quantities[] = {
+	[SCHEMA_SIZE] = {number_parse_size, "size", "KiB"},
+	[SCHEMA_RATE] = {number_parse_rate, "rate", "Mbit/s"},
+	[SCHEMA_FREQUENCY] = {number_parse_frequency, "frequency", "/s"},
+};
+
+static int read_quantity(const struct schema_key *key, const struct yaml_node *node, void *field,
+			 struct diagnostics *diagnostics)
+{
+	uint64_t value;
+	int r = quantities[key->type].parse(node->text, &value);
+
+	if (r == -EINVAL && is_bare_number(node->text)) {
+		diagnose(diagnostics, node->at, "'%s' has no unit: '%s'", key->key, node->text);
+		suggest(diagnostics, "write '%s%s'", node->text, quantities[key->type].unit);
+		return r;
+	}
+	if (r == -EINVAL) {
+		diagnose(diagnostics, node->at, "'%s' is no %s: '%s'", key->key,
+			 quantities[key->type].what, node->text);
+		suggest_example(key, diagnostics);
+		return r;
+	}
+	if (r < 0 || value < key->low || value > key->high)
+		return out_of_range(key, node, diagnostics);
+	if (field)
+		*(uint64_t *)field = value;
 	return 0;
 }
 
@@ -291,6 +343,10 @@ static const struct {
 	[SCHEMA_DURATION] = {"a duration", "duration", true, false, false, read_duration},
 	[SCHEMA_PERCENT] = {"a percentage", "percentage", true, false, false, read_percent},
 	[SCHEMA_COUNT] = {"a whole number", "whole number", true, false, false, read_count},
+	[SCHEMA_NUMBER] = {"a whole number", "whole number", true, false, false, read_number},
+	[SCHEMA_SIZE] = {"a size", "size", true, false, false, read_quantity},
+	[SCHEMA_RATE] = {"a rate", "rate", true, false, false, read_quantity},
+	[SCHEMA_FREQUENCY] = {"a frequency", "frequency", true, false, false, read_quantity},
 	[SCHEMA_DECIMAL] = {"a number", "number", true, false, false, read_decimal},
 	[SCHEMA_WORD] = {"a word", "word", true, false, false, read_word},
 	[SCHEMA_FLAG] = {"a word", "word", true, false, false, read_flag},
@@ -420,15 +476,6 @@ static int read_entry(const struct schema *schema, const struct yaml_node *key,
 	return r;
 }
 
-static bool map_has(const struct yaml_node *node, const char *key)
-{
-	for (size_t i = 0; i < node->count; i++) {
-		if (strcmp(node->keys[i]->text, key) == 0)
-			return true;
-	}
-	return false;
-}
-
 int schema_read(const struct schema *schema, const struct yaml_node *node, struct place at,
 		void *base, const struct yaml_node **nodes, struct diagnostics *diagnostics)
 {
@@ -449,7 +496,7 @@ int schema_read(const struct schema *schema, const struct yaml_node *node, struc
 	for (size_t i = 0; i < schema->count && r == 0; i++) {
 		const struct schema_key *key = &schema->keys[i];
 
-		if (!key->required || map_has(node, key->key))
+		if (!key->required || yaml_has_key(node, key->key))
 			continue;
 		diagnose(diagnostics, at, "%s needs '%s'", schema->what, key->key);
 		suggest(diagnostics, "add '%s: %s'", key->key, key->example);

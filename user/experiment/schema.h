@@ -12,18 +12,22 @@
 #include "user/experiment/yaml.h"
 
 enum schema_type {
-	SCHEMA_LINE,	 /* char *: text without line breaks */
-	SCHEMA_TEXT,	 /* char *: text */
-	SCHEMA_DURATION, /* uint64_t: nanoseconds */
-	SCHEMA_PERCENT,	 /* uint32_t: parts per million */
-	SCHEMA_COUNT,	 /* uint32_t */
-	SCHEMA_DECIMAL,	 /* double */
-	SCHEMA_WORD,	 /* unsigned int: index into `words` */
-	SCHEMA_FLAG,	 /* bool: index into two `words` */
-	SCHEMA_LINES,	 /* struct strings: a list of lines, or a single one */
-	SCHEMA_LIST,	 /* the node only */
-	SCHEMA_MAP,	 /* the node only */
-	SCHEMA_ANY,	 /* the node only, of any kind; `type_text` says what it may be */
+	SCHEMA_LINE,	  /* char *: text without line breaks */
+	SCHEMA_TEXT,	  /* char *: text */
+	SCHEMA_DURATION,  /* uint64_t: nanoseconds */
+	SCHEMA_PERCENT,	  /* uint32_t: parts per million */
+	SCHEMA_COUNT,	  /* uint32_t */
+	SCHEMA_NUMBER,	  /* uint64_t */
+	SCHEMA_SIZE,	  /* uint64_t: bytes */
+	SCHEMA_RATE,	  /* uint64_t: bytes a second */
+	SCHEMA_FREQUENCY, /* uint64_t: thousandths a second */
+	SCHEMA_DECIMAL,	  /* double */
+	SCHEMA_WORD,	  /* unsigned int: index into `words` */
+	SCHEMA_FLAG,	  /* bool: index into two `words` */
+	SCHEMA_LINES,	  /* struct strings: a list of lines, or a single one */
+	SCHEMA_LIST,	  /* the node only */
+	SCHEMA_MAP,	  /* the node only */
+	SCHEMA_ANY,	  /* the node only, of any kind; `type_text` says what it may be */
 	SCHEMA_TYPE_COUNT,
 };
 
@@ -36,7 +40,7 @@ struct schema_key {
 	const char *type_text; /* without article, where the type alone does not say it; or NULL */
 	const char *fallback;  /* text of the default value; NULL: none */
 	const char *fallback_text; /* default in words, where it is no constant; or NULL */
-	uint64_t low, high;	   /* bounds: ns, ppm, number, or bytes of text; high 0: none */
+	uint64_t low, high;	   /* bounds in the field's unit, of text in bytes; high 0: none */
 	const char *const *words;  /* SCHEMA_WORD, SCHEMA_FLAG: ends with NULL */
 	const char *example;	   /* a value that would be right */
 	const char *help;	   /* one sentence for the reference; names where it applies */
@@ -93,6 +97,29 @@ enum {
 	TOP_ABORT,
 	TOP_COUNT
 };
+enum { CUT_AFTER, CUT_COUNT };
+enum { RAMP_FROM, RAMP_TO, RAMP_OVER, RAMP_COUNT };
+enum { FLAP_PERIOD, FLAP_DUTY, FLAP_COUNT };
+enum { FAULT_BUDGET_HITS, FAULT_BUDGET_CONNECTIONS, FAULT_BUDGET_COUNT };
+enum {
+	OVERLOAD_CAPACITY,
+	OVERLOAD_BURST,
+	OVERLOAD_REJECT_COST,
+	OVERLOAD_ANSWER,
+	OVERLOAD_REJECT,
+	OVERLOAD_COUNT
+};
+enum {
+	TEMPLATE_VERSION,
+	TEMPLATE_NAME,
+	TEMPLATE_DESCRIPTION,
+	TEMPLATE_NOTES,
+	TEMPLATE_STATUS,
+	TEMPLATE_REASON,
+	TEMPLATE_HEADERS,
+	TEMPLATE_BODY,
+	TEMPLATE_COUNT
+};
 enum {
 	SCOPE_CGROUPS,
 	SCOPE_UNITS,
@@ -127,7 +154,18 @@ enum {
 	HTTP_CONNECTION,
 	HTTP_COUNT
 };
-enum { FAULT_MATCH, FAULT_EFFECT, FAULT_SHARE, FAULT_EXISTING, FAULT_QUIC, FAULT_KEY_COUNT };
+enum {
+	FAULT_MATCH,
+	FAULT_EFFECT,
+	FAULT_SHARE,
+	FAULT_RAMP,
+	FAULT_FLAP,
+	FAULT_BUDGET,
+	FAULT_FIRST,
+	FAULT_EXISTING,
+	FAULT_QUIC,
+	FAULT_KEY_COUNT
+};
 enum {
 	MATCH_PRESET,
 	MATCH_NAME,
@@ -144,13 +182,34 @@ enum {
 	MATCH_COUNT
 };
 enum { MATCH_HTTP_HOST, MATCH_HTTP_PATH, MATCH_HTTP_METHOD, MATCH_HTTP_COUNT };
-enum { EFFECT_LOSS, EFFECT_ANSWER, EFFECT_ALERT, EFFECT_KEY_COUNT };
-enum { ANSWER_STATUS, ANSWER_REASON, ANSWER_HEADERS, ANSWER_BODY, ANSWER_COUNT };
+enum {
+	EFFECT_LOSS,
+	EFFECT_ANSWER,
+	EFFECT_ALERT,
+	EFFECT_RESET,
+	EFFECT_CUT,
+	EFFECT_STALL,
+	EFFECT_RATE,
+	EFFECT_DNS,
+	EFFECT_OVERLOAD,
+	EFFECT_KEY_COUNT
+};
+enum {
+	ANSWER_STATUS,
+	ANSWER_REASON,
+	ANSWER_HEADERS,
+	ANSWER_BODY,
+	ANSWER_FILE,
+	ANSWER_TEMPLATE,
+	ANSWER_COUNT
+};
 enum {
 	STEP_KEY_STEADY,
 	STEP_KEY_INJECT,
 	STEP_KEY_FOR,
 	STEP_KEY_LIFT,
+	STEP_KEY_OVER,
+	STEP_KEY_STEPS,
 	STEP_KEY_WAIT,
 	STEP_KEY_RECOVER,
 	STEP_KEY_COUNT
@@ -169,7 +228,8 @@ enum {
 };
 
 extern const struct schema schema_top, schema_scope, schema_workflow, schema_http, schema_retry,
-	schema_budget, schema_detect, schema_stable, schema_fault, schema_match, schema_match_http,
-	schema_effect, schema_answer, schema_step, schema_abort, schema_preset;
+	schema_budget, schema_detect, schema_stable, schema_fault, schema_ramp, schema_flap,
+	schema_fault_budget, schema_match, schema_match_http, schema_effect, schema_cut,
+	schema_overload, schema_answer, schema_step, schema_abort, schema_preset, schema_template;
 
 #endif

@@ -23,6 +23,9 @@ static const char *const only_version[] = {"1", NULL};
 static const char *const jitter_words[] = {"none", "full", NULL};
 static const char *const connection_words[] = {"cold", "warm", NULL};
 static const char *const existing_words[] = {"keep", "reset", "adopt", NULL};
+static const char *const reset_words[] = {"connect", "request", "live", NULL};
+static const char *const dns_words[] = {"nxdomain", "servfail", "refused", "drop", NULL};
+static const char *const reject_words[] = {"hang", "refuse", NULL};
 static const char *const quic_words[] = {"block", "allow", NULL};
 static const char *const protocol_words[] = {"tcp", "udp", "any", NULL};
 static const char *const class_words[] = {"artifact", "token", NULL};
@@ -217,6 +220,17 @@ static const struct schema_key fault_keys[] = {
 			 .high = 100 * PERCENT, .example = "30%",
 			 .help = "Share of connections or requests that are touched.",
 			 FIELD(struct plan_rule, share)},
+	[FAULT_RAMP] = {"ramp", SCHEMA_MAP, .example = "{from: 0%, to: 100%, over: 30s}",
+			.help = "The share changes with time; in the place of `share`.", NO_FIELD},
+	[FAULT_FLAP] = {"flap", SCHEMA_MAP, .example = "{period: 10s, duty: 50%}",
+			.help = "The fault comes and goes.", NO_FIELD},
+	[FAULT_BUDGET] = {"budget", SCHEMA_MAP, .example = "{hits: 100}",
+			  .help = "When the fault ends by itself, before its time.", NO_FIELD},
+	[FAULT_FIRST] = {"first", SCHEMA_NUMBER, .low = 1, .high = PLAN_SHAPE_COUNT_HIGHEST,
+			 .fallback_text = "all", .example = "3",
+			 .help = "Of each inject only so many connections or requests are touched, "
+				 "the first ones.",
+			 FIELD(struct plan_rule, shape.first)},
 	[FAULT_EXISTING] =
 		{"existing", SCHEMA_WORD, .fallback = "keep", .words = existing_words,
 		 .example = "reset",
@@ -228,6 +242,39 @@ static const struct schema_key fault_keys[] = {
 		 .help = "With `answer`, `alert` and `hang` by name: whether UDP port 443 of "
 			 "the name is refused, so that HTTP/3 does not slip past.",
 		 FIELD(struct plan_rule, quic_allow)},
+};
+
+static const struct schema_key ramp_keys[] = {
+	[RAMP_FROM] = {"from", SCHEMA_PERCENT, .fallback = "0%", .high = 100 * PERCENT,
+		       .example = "0%", .help = "Share at the inject.",
+		       FIELD(struct plan_rule, shape.ramp_from)},
+	[RAMP_TO] = {"to", SCHEMA_PERCENT, .fallback = "100%", .high = 100 * PERCENT,
+		     .example = "100%", .help = "Share at the end of `over`, and from then on.",
+		     FIELD(struct plan_rule, shape.ramp_to)},
+	[RAMP_OVER] = {"over", SCHEMA_DURATION, .required = true, .low = 100 * NS_PER_MS,
+		       .high = DAY, .example = "30s", .help = "Time from the one to the other.",
+		       FIELD(struct plan_rule, shape.ramp_over)},
+};
+
+static const struct schema_key flap_keys[] = {
+	[FLAP_PERIOD] = {"period", SCHEMA_DURATION, .required = true, .low = PLAN_FLAP_LOWEST,
+			 .high = DAY, .example = "10s",
+			 .help = "Time from one coming to the next, the first at the inject.",
+			 FIELD(struct plan_rule, shape.flap_period)},
+	[FLAP_DUTY] = {"duty", SCHEMA_PERCENT, .fallback = "50%", .low = 1,
+		       .high = FAULT_SHARE_ALWAYS - 1, .example = "50%",
+		       .help = "First part of each period, in which the fault is there.",
+		       FIELD(struct plan_rule, shape.flap_duty)},
+};
+
+static const struct schema_key fault_budget_keys[] = {
+	[FAULT_BUDGET_HITS] = {"hits", SCHEMA_NUMBER, .low = 1, .high = PLAN_SHAPE_COUNT_HIGHEST,
+			       .example = "100", .help = "After so many hits;",
+			       FIELD(struct plan_rule, shape.budget_hits)},
+	[FAULT_BUDGET_CONNECTIONS] = {"connections", SCHEMA_NUMBER, .low = 1,
+				      .high = PLAN_SHAPE_COUNT_HIGHEST, .example = "20",
+				      .help = "after hits on so many connections.",
+				      FIELD(struct plan_rule, shape.budget_connections)},
 };
 
 static const struct schema_key match_keys[] = {
@@ -306,11 +353,65 @@ static const struct schema_key effect_keys[] = {
 	[EFFECT_ALERT] = {"alert", SCHEMA_LINE, .type_text = "name of a TLS alert (RFC 8446, 6.2)",
 			  .example = "handshake_failure",
 			  .help = "A fatal TLS alert in reply to the ClientHello.", NO_FIELD},
+	[EFFECT_RESET] =
+		{"reset", SCHEMA_WORD, .words = reset_words, .example = "request",
+		 .help = "The connection is reset: at the connect, at the first bytes that "
+			 "the client sends, or where it stands. `reset` alone is `request`.",
+		 FIELD(struct plan_rule, reset_at)},
+	[EFFECT_CUT] = {"cut", SCHEMA_MAP, .example = "{after: 1MiB}",
+			.help = "The connection is reset in the middle of what the server sends.",
+			NO_FIELD},
+	[EFFECT_STALL] = {"stall", SCHEMA_MAP, .example = "{after: 1MiB}",
+			  .help = "What the server sends stops coming, and goes on after the lift.",
+			  NO_FIELD},
+	[EFFECT_RATE] = {"rate", SCHEMA_RATE, .low = PLAN_RATE_LOWEST, .high = PLAN_RATE_HIGHEST,
+			 .example = "10Mbit/s",
+			 .help = "What the server sends on a connection comes no faster.",
+			 FIELD(struct plan_rule, rate)},
+	[EFFECT_DNS] = {"dns", SCHEMA_WORD, .words = dns_words, .example = "nxdomain",
+			.help = "What the resolver says of the names, or `drop`: nothing.",
+			NO_FIELD},
+	[EFFECT_OVERLOAD] = {"overload", SCHEMA_MAP,
+			     .example = "{capacity: 20/s, burst: 20, reject: hang}",
+			     .help = "A service of finite capacity; what is beyond it is rejected.",
+			     NO_FIELD},
+};
+
+/* Of cut and of stall. */
+static const struct schema_key cut_keys[] = {
+	[CUT_AFTER] = {"after", SCHEMA_SIZE, .required = true, .low = 1, .high = PLAN_AFTER_HIGHEST,
+		       .example = "1MiB",
+		       .help = "Bytes of the server that come through on each connection.",
+		       FIELD(struct plan_rule, after)},
+};
+
+static const struct schema_key overload_keys[] = {
+	[OVERLOAD_CAPACITY] = {"capacity", SCHEMA_FREQUENCY, .required = true, .low = 1,
+			       .high = PLAN_CAPACITY_HIGHEST, .example = "20/s",
+			       .help = "Requests that the service can bear.",
+			       FIELD(struct plan_rule, capacity)},
+	[OVERLOAD_BURST] = {"burst", SCHEMA_NUMBER, .low = 1, .high = PLAN_BURST_HIGHEST,
+			    .fallback_text = "the capacity of a second, at least 1",
+			    .example = "20",
+			    .help = "Requests beyond it that it takes after a time of rest.",
+			    FIELD(struct plan_rule, burst)},
+	[OVERLOAD_REJECT_COST] = {"reject-cost", SCHEMA_DECIMAL, .fallback_text = "`0`", .high = 10,
+				  .example = "0.5",
+				  .help = "What a rejected request takes of the capacity, in "
+					  "requests: above 0 retries can keep it down.",
+				  NO_FIELD},
+	[OVERLOAD_ANSWER] = {"answer", SCHEMA_MAP, .example = "{status: 503}",
+			     .help = "What is rejected gets this answer;", NO_FIELD},
+	[OVERLOAD_REJECT] = {"reject", SCHEMA_WORD, .words = reject_words, .example = "hang",
+			     .help = "hangs, or cannot connect. Either `answer` or `reject` is "
+				     "needed.",
+			     NO_FIELD},
 };
 
 static const struct schema_key answer_keys[] = {
-	[ANSWER_STATUS] = {"status", SCHEMA_COUNT, .required = true, .low = 200, .high = 599,
-			   .example = "503", .help = "Status code.", NO_FIELD},
+	[ANSWER_STATUS] = {"status", SCHEMA_COUNT, .low = 200, .high = 599,
+			   .fallback_text = "required without `template`", .example = "503",
+			   .help = "Status code.", NO_FIELD},
 	[ANSWER_REASON] = {"reason", SCHEMA_LINE, .fallback_text = "the standard phrase",
 			   .high = 128, .example = "Service Unavailable", .help = "Reason phrase.",
 			   FIELD(struct plan_rule, reason)},
@@ -321,6 +422,13 @@ static const struct schema_key answer_keys[] = {
 	[ANSWER_BODY] = {"body", SCHEMA_TEXT, .high = FAULT_ANSWER_MAX, .example = "\"go away\"",
 			 .help = "Body. The whole answer has at most 4096 bytes.",
 			 FIELD(struct plan_rule, body)},
+	[ANSWER_FILE] =
+		{"file", SCHEMA_LINE, .high = 1024, .example = "body.json",
+		 .help = "The body is in this file, a path from the experiment's directory; "
+			 "in the place of `body`.",
+		 NO_FIELD},
+	[ANSWER_TEMPLATE] = {"template", SCHEMA_LINE, .high = 64, .example = "registry-503",
+			     .help = "A named answer; it stands alone.", NO_FIELD},
 };
 
 static const struct schema_key step_keys[] = {
@@ -338,7 +446,17 @@ static const struct schema_key step_keys[] = {
 			  NO_FIELD},
 	[STEP_KEY_LIFT] = {"lift", SCHEMA_LINES, .type_text = "fault, list of faults, or `all`",
 			   .high = PLAN_FAULT_NAME_MAX, .example = "all",
-			   .help = "Step: the faults end now.", NO_FIELD},
+			   .help = "Step: the faults end now, or within `over`.", NO_FIELD},
+	[STEP_KEY_OVER] =
+		{"over", SCHEMA_DURATION, .low = 100 * NS_PER_MS, .high = DAY,
+		 .fallback_text = "at once", .example = "2m",
+		 .help = "With `lift`: the share falls to 0 over this time, which the step "
+			 "takes.",
+		 FIELD(struct step, over_ns)},
+	[STEP_KEY_STEPS] = {"steps", SCHEMA_COUNT, .low = 1, .high = PLAN_FALL_STEPS_HIGHEST,
+			    .fallback_text = "smoothly", .example = "4",
+			    .help = "With `over`: in so many equal steps.",
+			    FIELD(struct step, steps)},
 	[STEP_KEY_WAIT] = {"wait", SCHEMA_DURATION, .high = DAY, .example = "10s",
 			   .help = "Step: nothing is changed. With `inject`: how long the timeline "
 				   "stays there, at most `for` (default: `for`).",
@@ -389,6 +507,32 @@ static const struct schema_key preset_keys[] = {
 			  NO_FIELD},
 };
 
+static const struct schema_key template_keys[] = {
+	[TEMPLATE_VERSION] = {"version", SCHEMA_WORD, .required = true, .words = only_version,
+			      .example = "1", .help = "Version of the format.", NO_FIELD},
+	[TEMPLATE_NAME] = {"answer", SCHEMA_LINE, .required = true, .high = 64,
+			   .example = "registry-503", .help = "Its name, that of the file.",
+			   FIELD(struct answer, name)},
+	[TEMPLATE_DESCRIPTION] = {"description", SCHEMA_TEXT, .required = true, .high = 4096,
+				  .example = "A registry that is overloaded.",
+				  .help = "Which service answers so, and when.",
+				  FIELD(struct answer, description)},
+	[TEMPLATE_NOTES] = {"notes", SCHEMA_LINES, .high = 1024, .example = "[check it]",
+			    .help = "What its user should know or check.",
+			    FIELD(struct answer, notes)},
+	[TEMPLATE_STATUS] = {"status", SCHEMA_COUNT, .required = true, .low = 200, .high = 599,
+			     .example = "503", .help = "As in an answer, like the next ones.",
+			     NO_FIELD},
+	[TEMPLATE_REASON] = {"reason", SCHEMA_LINE, .fallback_text = "the standard phrase",
+			     .high = 128, .example = "Service Unavailable",
+			     .help = "Reason phrase.", FIELD(struct answer, rule.reason)},
+	[TEMPLATE_HEADERS] = {"headers", SCHEMA_MAP, .type_text = "mapping of names to values",
+			      .example = "{Retry-After: \"5\"}", .help = "Header fields.",
+			      NO_FIELD},
+	[TEMPLATE_BODY] = {"body", SCHEMA_TEXT, .high = FAULT_ANSWER_MAX, .example = "\"go away\"",
+			   .help = "Body.", FIELD(struct answer, rule.body)},
+};
+
 SCHEMA(schema_top, "experiment", "an experiment", top_keys);
 SCHEMA(schema_scope, "scope", "a scope", scope_keys);
 SCHEMA(schema_workflow, "workflow", "a workflow", workflow_keys);
@@ -398,17 +542,42 @@ SCHEMA(schema_budget, "budget", "a budget", budget_keys);
 SCHEMA(schema_detect, "detect", "a detect rule", detect_keys);
 SCHEMA(schema_stable, "stable", "a stable rule", stable_keys);
 SCHEMA(schema_fault, "fault", "a fault", fault_keys);
+SCHEMA(schema_ramp, "ramp", "a ramp", ramp_keys);
+SCHEMA(schema_flap, "flap", "a flap", flap_keys);
+SCHEMA(schema_fault_budget, "fault-budget", "a fault's budget", fault_budget_keys);
 SCHEMA(schema_match, "match", "a match", match_keys);
 SCHEMA(schema_match_http, "match-http", "an http match", match_http_keys);
 SCHEMA(schema_effect, "effect", "an effect", effect_keys);
+SCHEMA(schema_cut, "cut", "a cut or stall", cut_keys);
+SCHEMA(schema_overload, "overload", "an overload", overload_keys);
 SCHEMA(schema_answer, "answer", "an answer", answer_keys);
 SCHEMA(schema_step, "timeline", "a step", step_keys);
 SCHEMA(schema_abort, "abort", "a stop condition", abort_keys);
 SCHEMA(schema_preset, "preset", "a preset", preset_keys);
+SCHEMA(schema_template, "template", "a named answer", template_keys);
 
 const struct schema *const schemas[] = {
-	&schema_top,	    &schema_scope,  &schema_workflow, &schema_http,  &schema_retry,
-	&schema_budget,	    &schema_detect, &schema_stable,   &schema_fault, &schema_match,
-	&schema_match_http, &schema_effect, &schema_answer,   &schema_step,  &schema_abort,
-	&schema_preset,	    NULL,
+	&schema_top,
+	&schema_scope,
+	&schema_workflow,
+	&schema_http,
+	&schema_retry,
+	&schema_budget,
+	&schema_detect,
+	&schema_stable,
+	&schema_fault,
+	&schema_ramp,
+	&schema_flap,
+	&schema_fault_budget,
+	&schema_match,
+	&schema_match_http,
+	&schema_effect,
+	&schema_cut,
+	&schema_overload,
+	&schema_answer,
+	&schema_step,
+	&schema_abort,
+	&schema_preset,
+	&schema_template,
+	NULL,
 };

@@ -108,6 +108,20 @@ static bool find_kind(const struct yaml_node *node, const struct yaml_node *cons
 	return true;
 }
 
+/* A lift may take its time; nothing else does. */
+static void check_over(const struct yaml_node *const *nodes, const struct step *step,
+		       struct diagnostics *diagnostics)
+{
+	if (nodes[STEP_KEY_OVER] && step->kind != STEP_LIFT) {
+		diagnose(diagnostics, nodes[STEP_KEY_OVER]->at, "'over' belongs to 'lift' only");
+		suggest(diagnostics, "leave it out");
+	}
+	if (nodes[STEP_KEY_STEPS] && !nodes[STEP_KEY_OVER]) {
+		diagnose(diagnostics, nodes[STEP_KEY_STEPS]->at, "'steps' needs 'over'");
+		suggest(diagnostics, "add 'over: 2m': the time that the steps take together");
+	}
+}
+
 static int load_step(struct loader *loader, const struct yaml_node *node, struct step *step,
 		     bool *ret_good)
 {
@@ -130,6 +144,7 @@ static int load_step(struct loader *loader, const struct yaml_node *node, struct
 		suggest(diagnostics, "write '%s: %s'", schema_step.keys[step_kinds[index].key].key,
 			step->kind == STEP_LIFT ? "all" : nodes[STEP_KEY_FOR]->text);
 	}
+	check_over(nodes, step, diagnostics);
 	if (step->kind == STEP_INJECT) {
 		load_inject_times(nodes, node->at, step, diagnostics);
 		r = list_faults(loader, nodes[STEP_KEY_INJECT], step);
@@ -216,12 +231,14 @@ static void walk_lift(const struct loader *loader, const struct step *step, stru
 				 loader->experiment->faults[fault].name);
 			suggest(loader->diagnostics, "inject it first");
 		}
-		walk->ends[fault] = walk->now;
+		/* The step takes as long as the share falls. */
+		walk->ends[fault] = walk->now + step->over_ns;
 	}
 	if (!walk->any && step->faults_count == loader->experiment->faults_count) {
 		diagnose(loader->diagnostics, at, "nothing was injected that could be lifted");
 		suggest(loader->diagnostics, "inject a fault first");
 	}
+	walk->now += step->over_ns;
 }
 
 static void walk_recover(const struct loader *loader, const struct step *step, struct walk *walk)

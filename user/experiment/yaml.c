@@ -55,6 +55,15 @@ const char *yaml_kind_name(const struct yaml_node *node)
 	return names[node->kind];
 }
 
+bool yaml_has_key(const struct yaml_node *node, const char *key)
+{
+	for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
+		if (strcmp(node->keys[i]->text, key) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct place locate(struct reader *reader, size_t position)
 {
 	if (position > reader->length)

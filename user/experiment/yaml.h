@@ -51,6 +51,9 @@ static inline void cleanup_yaml(struct yaml_node **node)
 }
 #define _cleanup_yaml_ __attribute__((cleanup(cleanup_yaml)))
 
+/* Whether the mapping `node` has `key`; false when it is none. */
+bool yaml_has_key(const struct yaml_node *node, const char *key);
+
 /* "text", "a list" or "a mapping", for messages. */
 const char *yaml_kind_name(const struct yaml_node *node);
 

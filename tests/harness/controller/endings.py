@@ -222,6 +222,53 @@ def check_lifted_by_hand(scenario):
     assert (code, out) == (3, "") and err.startswith("faultctl: cannot reach the daemon at "), err
 
 
+def staged(over, **more):
+    """The fault is there for 6 s unless it is lifted, which begins after 1 s."""
+    return [{"steady": "2s"}, {"inject": "fault", "for": "6s", "wait": "1s"},
+            {"lift": "fault", "over": over, **more}, {"recover": "8s"}]
+
+
+def check_staged(over_ms, steps):
+    def check(scenario):
+        assert scenario.code == 0, (scenario.code, scenario.out)
+        assert scenario.host.staged == [
+            {"faults": ["fault"], "over_ns": over_ms * MS, **steps}], scenario.host.staged
+        lift = next(r for r in scenario.journal() if r["record"] == "lift")
+        window = scenario.report["episodes"][0]["windows"][0]
+        # The end of the lift is the end of the episode's fault, and the steps went on only then.
+        assert window["cause"] == "lifted", window
+        assert window["planned_end_ns"] == lift["ended_ns"] == lift["falls_ns"] + over_ms * MS
+        assert window["ended_at"]["first_ns"] == window["ended_at"]["last_ns"] == lift["ended_ns"]
+        assert scenario.report["episodes"][0]["lifted_at"]["last_ns"] == lift["ended_ns"]
+        recover = next(r for r in scenario.journal() if r.get("kind") == "recover")
+        assert 0 <= recover["at_ns"] - lift["ended_ns"] <= 100 * MS, recover
+
+    return check
+
+
+def refuse_lift(scenario):
+    scenario.host.lift_refusal = (500, "failed", "the kernel said no")
+
+
+def refused_lift(scenario):
+    assert scenario.code == 3 and scenario.host.lifted_at, (scenario.code, scenario.err)
+    assert scenario.report["verdict"] == "refused", scenario.report["verdict"]
+    assert scenario.report["reason"] == "the daemon refused: the kernel said no", \
+        scenario.report["reason"]
+
+
+async def use_up(scenario):
+    await scenario.until(lambda: injected_for(scenario, 1000))
+    scenario.host.lift(["fault"], "budget")
+
+
+def check_used_up(scenario):
+    window = scenario.report["episodes"][0]["windows"][0]
+    assert window["cause"] == "budget", window
+    assert window["ended_at"]["last_ns"] == scenario.host.lifted_at
+    assert scenario.host.lifted_at < window["planned_end_ns"] - 1000 * MS, window
+
+
 def who_am_i(url):
     return {"who": {"run": ["sh", "-c", f"curl -sf {url} >/dev/null || (id -u; echo $HOME; exit 1)"],
                     "every": "500ms", "timeout": "400ms", "stable": {"successes": 2, "for": "1s"}}}
@@ -294,6 +341,14 @@ main([
              every="500ms", budget={"recover": "1s"}, recover="12s"),
     Scenario("lifted by a person", fails_while_injected, check_lifted_by_hand, inject="6s",
              during=lift_by_hand),
+    Scenario("staged lift", fails_while_injected, check_staged(1500, {"steps": 3}),
+             timeline=staged("1500ms", steps=3)),
+    Scenario("staged lift beyond the planned end", fails_while_injected, check_staged(7000, {}),
+             timeline=staged("7s")),
+    Scenario("staged lift refused", fails_while_injected, refused_lift, setup=refuse_lift,
+             timeline=staged("1s")),
+    Scenario("budget used up", fails_while_injected, ends(0, "passed", then=check_used_up),
+             inject="6s", during=use_up),
     Scenario("commands of the invoking user", fails_while_injected, check_who, workflows=who_am_i,
              environment={"SUDO_UID": "65534", "SUDO_GID": "65534"}),
     Scenario("kept connections", fails_while_injected, check_kept, workflows=kept),

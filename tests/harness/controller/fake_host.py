@@ -55,6 +55,8 @@ class FakeHost:
         self.events = []
         self.wake = asyncio.Event()
         self.refusal = None  # (status, code, text) for POST /v1/runs
+        self.lift_refusal = None  # likewise for a staged lift
+        self.staged = []  # bodies of staged lifts
         self.renewals = 0
         self.calls = []
         self.requests = []  # (t, outcome)
@@ -122,12 +124,12 @@ class FakeHost:
         self.wake.set()
         self.wake = asyncio.Event()
 
-    async def end_window(self, fault, ends):
+    async def end_window(self, fault, ends, cause="planned"):
         await asyncio.sleep(max(0, (ends - now_ns()) / 1e9))
         window = self.windows.get(fault)
         if window and window[1] == ends:
             self.lifted_at = ends
-            self.emit(ends, "lifted", "planned", [fault])
+            self.emit(ends, "lifted", cause, [fault])
 
     async def watch_lease(self):
         while self.run:
@@ -144,6 +146,16 @@ class FakeHost:
                 self.lifted_at = t
                 self.emit(t, "lifted", cause, [fault])
         return t
+
+    def fall(self, faults, t, wanted):
+        """A staged lift: the window ends later, or earlier, than was planned."""
+        ends = t
+        for fault in faults:
+            window = self.windows.get(fault)
+            if window and window[1] > t:
+                ends = window[1] = t + wanted["over_ns"]
+                asyncio.ensure_future(self.end_window(fault, ends, "lifted"))
+        return ends
 
     def injected(self, t):
         return any(window[0] <= t < window[1] for window in self.windows.values())
@@ -195,10 +207,17 @@ class FakeHost:
             return 200, {"starts_at_ns": t, "ends_at_ns": ends, "existing_found": 0,
                          "existing_reset": 0}
         if rest == "/lift":
-            faults = json.loads(body or b"{}").get("faults", [])
+            wanted = json.loads(body or b"{}")
+            faults = wanted.get("faults", [])
             for fault in faults:
                 if fault not in self.faults:
                     return 404, {"error": "no such fault: " + fault, "code": "not-found"}
+            if "over_ns" in wanted:
+                if self.lift_refusal:
+                    status, code, text = self.lift_refusal
+                    return status, {"error": text, "code": code}
+                self.staged.append(wanted)
+                return 200, {"starts_at_ns": t, "ends_at_ns": self.fall(faults, t, wanted)}
             t = self.lift(faults)
             return 200, {"starts_at_ns": t, "ends_at_ns": t}
         if rest == "/renew":

@@ -18,7 +18,8 @@ class Scenario:
 
     def __init__(self, name, behave, check, every="100ms", timeout="400ms", steady="2s",
                  inject="2s", recover="8s", retry=1, backoff="100ms", during=None, setup=None,
-                 budget=None, abort=None, workflows=None, lease="3s", arguments=(), environment=None):
+                 budget=None, abort=None, workflows=None, lease="3s", arguments=(), environment=None,
+                 timeline=None):
         self.__dict__.update(locals())
 
     def experiment(self, port):
@@ -33,8 +34,9 @@ class Scenario:
             "workflows": self.workflows(url) if self.workflows else {"work": work},
             "faults": {"fault": {"match": {"address": "127.0.0.1", "port": port},
                                  "effect": "refuse"}},
-            "timeline": [{"steady": self.steady}, {"inject": "fault", "for": self.inject},
-                         {"recover": self.recover}],
+            "timeline": self.timeline or [
+                {"steady": self.steady}, {"inject": "fault", "for": self.inject},
+                {"recover": self.recover}],
         }
         if self.abort:
             document["abort"] = self.abort

@@ -152,6 +152,86 @@ static void test_size(void **state)
 	}
 }
 
+static void test_rate(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t value;
+	} cases[] = {
+		{"10Mbit/s", 0, 1250000},
+		{"64kbit/s", 0, 8000},
+		{"1.5Gbit/s", 0, 187500000},
+		{"800bit/s", 0, 100},
+		{"0.008kbit/s", 0, 1},
+		{"0bit/s", 0, 0},
+		{"1bit/s", -EINVAL, 0},
+		{"10", -EINVAL, 0},
+		{"10Mbit", -EINVAL, 0},
+		{"10MB/s", -EINVAL, 0},
+		{"10mbit/s", -EINVAL, 0},
+		{"10Mbit/s ", -EINVAL, 0},
+		{"", -EINVAL, 0},
+		{"-1bit/s", -EINVAL, 0},
+		{"99999999999Gbit/s", -ERANGE, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t value = 12345;
+
+		assert_int_equal(number_parse_rate(cases[i].text, &value), cases[i].r);
+		assert_true(value == (cases[i].r == 0 ? cases[i].value : 12345));
+	}
+}
+
+static void test_frequency(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t value;
+	} cases[] = {
+		{"20/s", 0, 20000},	  {"0.5/s", 0, 500},  {"0.001/s", 0, 1},
+		{"0.0001/s", -EINVAL, 0}, {"20", -EINVAL, 0}, {"20/m", -EINVAL, 0},
+		{"20 /s", -EINVAL, 0},	  {"/s", -EINVAL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t value = 12345;
+
+		assert_int_equal(number_parse_frequency(cases[i].text, &value), cases[i].r);
+		assert_true(value == (cases[i].r == 0 ? cases[i].value : 12345));
+	}
+}
+
+static void test_format_quantities(void **state)
+{
+	static const struct {
+		uint64_t value;
+		const char *rate, *size;
+	} cases[] = {
+		{0, "0bit/s", "0B"},
+		{1, "8bit/s", "1B"},
+		{1000, "8kbit/s", "1kB"},
+		{1024, "8192bit/s", "1KiB"},
+		{1250000, "10Mbit/s", "1250kB"},
+		{1048576, "8388608bit/s", "1MiB"},
+		{12500000000, "100Gbit/s", "12500MB"},
+		{1ULL << 40, "8796093022208bit/s", "1024GiB"},
+	};
+	char text[NUMBER_QUANTITY_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		number_format_rate(cases[i].value, text);
+		assert_string_equal(text, cases[i].rate);
+		number_format_size(cases[i].value, text);
+		assert_string_equal(text, cases[i].size);
+	}
+}
+
 static void test_decimal(void **state)
 {
 	static const struct {
@@ -242,6 +322,9 @@ int main(void)
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_frequency),
+		cmocka_unit_test(test_format_quantities),
 		cmocka_unit_test(test_decimal),
 		cmocka_unit_test(test_format_duration),
 		cmocka_unit_test(test_format_seconds),

@@ -134,6 +134,78 @@ static void test_cut_anywhere(void **state)
 	}
 }
 
+/* The one window of a journal of the header and `text`, whose records are one a line. */
+static struct window window_of(const char *text)
+{
+	struct failure failure = {0};
+	struct journal_run run;
+	struct history history;
+	struct window window;
+	char bytes[8192];
+
+	snprintf(bytes, sizeof(bytes), "%s\n%s", lines[0], text);
+	put_file(bytes, strlen(bytes));
+	assert_int_equal(journal_read(file_path, &history, &run, &failure), 0);
+	assert_int_equal(history.windows_count, 1);
+	window = history.windows[0];
+	history_free(&history);
+	journal_run_free(&run);
+	return window;
+}
+
+#define INJECT                                                                                     \
+	"{\"record\":\"inject\",\"at_ns\":2060000000,\"faults\":[\"f\"],\"starts_at_ns\":"         \
+	"2000000000,"                                                                              \
+	"\"ends_at_ns\":5000000000}\n"
+#define STAGED                                                                                     \
+	INJECT "{\"record\":\"lift\",\"at_ns\":3010000000,\"faults\":[\"f\"],\"falls_ns\":"        \
+	       "3000000000,"                                                                       \
+	       "\"ended_ns\":9000000000}\n"
+
+static void test_staged_lift(void **state)
+{
+	struct window window = window_of(STAGED);
+
+	(void)state;
+	/* Nobody has seen its end: the journal stops before. */
+	assert_int_equal(window.falls_at, 3000000000);
+	assert_int_equal(window.planned_end, 9000000000);
+	assert_int_equal(window.ended_last, 0);
+	window = window_of(STAGED "{\"record\":\"event\",\"at_ns\":9000000000,\"event\":"
+				  "\"lifted\",\"cause\":\"lifted\",\"faults\":[\"f\"]}\n");
+	assert_int_equal(window.ended_first, 9000000000);
+	assert_int_equal(window.ended_last, 9000000000);
+	assert_int_equal(window.cause, LIFT_LIFTED);
+	/* Without the event, from what came later. */
+	window = window_of(STAGED "{\"record\":\"renew\",\"at_ns\":9500000000}\n");
+	assert_int_equal(window.ended_last, 9000000000);
+	assert_int_equal(window.cause, LIFT_LIFTED);
+	/* Halted meanwhile. */
+	window = window_of(STAGED "{\"record\":\"event\",\"at_ns\":4000000000,\"event\":"
+				  "\"lifted\",\"cause\":\"halted\",\"faults\":[\"f\"]}\n");
+	assert_int_equal(window.ended_last, 4000000000);
+	assert_int_equal(window.cause, LIFT_HALTED);
+	/* After its end there is nothing left to lift. */
+	window = window_of(INJECT "{\"record\":\"lift\",\"at_ns\":6010000000,\"faults\":[\"f\"],"
+				  "\"falls_ns\":6000000000,\"ended_ns\":6000000000}\n");
+	assert_int_equal(window.falls_at, 0);
+	assert_int_equal(window.ended_last, 5000000000);
+	assert_int_equal(window.cause, LIFT_PLANNED);
+}
+
+static void test_budget(void **state)
+{
+	struct window window =
+		window_of(INJECT "{\"record\":\"event\",\"at_ns\":2500000000,\"event\":\"lifted\","
+				 "\"cause\":\"budget\",\"faults\":[\"f\"]}\n");
+
+	(void)state;
+	assert_int_equal(window.ended_first, 2500000000);
+	assert_int_equal(window.ended_last, 2500000000);
+	assert_int_equal(window.cause, LIFT_BUDGET);
+	assert_string_equal(lift_cause_name(window.cause), "budget");
+}
+
 static void check_refusal(const char *text, const char *message)
 {
 	char bytes[8192], expected[512];
@@ -229,6 +301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_staged_lift),
+		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_default_directory),

@@ -4,6 +4,7 @@
 
 #include "tests/unit/check.h"
 #include "tests/unit/controller/story.h"
+#include "user/controller/record_json.h"
 
 #define AT(milliseconds) ((uint64_t)(STORY_START + MS(milliseconds)))
 
@@ -267,6 +268,38 @@ static void test_not_exercised(void **state)
 	history_free(&history);
 }
 
+/* Beside a fault that acted, an overload that could bear everything was met all the same. */
+static void test_overload_that_admits(void **state)
+{
+	struct window window = {.fault = 1,
+				.starts_at = AT(4900),
+				.planned_end = AT(9000),
+				.ended_first = AT(9000),
+				.ended_last = AT(9000),
+				.cause = LIFT_PLANNED};
+	struct analysis analysis = {0};
+	struct history history;
+	json_t *counters =
+		json_pack("{s:s, s:I, s:[{s:s, s:I, s:{s:I}}]}", "record", "counters", "at_ns",
+			  (json_int_t)AT(15400), "rules", "fault", "capacity", "first_hit_at_ns",
+			  (json_int_t)0, "reasons", "admitted", (json_int_t)7);
+
+	(void)state;
+	make_example(&history);
+	assert_int_equal(strings_add(&history.faults, "capacity"), 0);
+	assert_int_equal(history_add_window(&history, &window), 0);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	assert_int_equal(analysis.verdict, VERDICT_NOT_EXERCISED);
+	assert_string_equal(analysis.reason, "fault capacity was injected, but no traffic met it");
+	analysis_free(&analysis);
+	assert_int_equal(record_apply(&history, counters, NULL), 0);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	assert_int_equal(analysis.verdict, VERDICT_PASSED);
+	analysis_free(&analysis);
+	history_free(&history);
+	json_decref(counters);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_budgets),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_not_exercised),
+		cmocka_unit_test(test_overload_that_admits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,8 @@ static void test_effects(void **state)
 	(void)state;
 	assert_int_equal(carried_check(&rule, &failure), -EOPNOTSUPP);
 	assert_string_equal(failure.text, "? is not carried out by this build's kernel programs");
-	for (__u16 effect = FAULT_EFFECT_REFUSE; effect <= FAULT_EFFECT_ALERT; effect++) {
-		rule.effect = effect;
+	for (int effect = FAULT_EFFECT_REFUSE; effect <= FAULT_EFFECT_ALERT; effect++) {
+		rule.effect = (__u16)effect;
 		assert_int_equal(carried_check(&rule, NULL), 0);
 	}
 }

@@ -31,7 +31,10 @@ static int set_up(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	assert_int_equal(draft_new(&begin, &engine->draft), 0);
 	for (__u32 i = 0; i < 4; i++) {
-		const struct engine_rule rule = {.index = i, .tcp_udp = 1, .fault = "a"};
+		struct engine_rule rule = {.index = i, .tcp_udp = 1, .fault = "a"};
+
+		/* Rules 0 and 1 are of one fault, 2 and 3 of others. */
+		rule.fault[0] = "aabc"[i];
 
 		assert_int_equal(draft_add_rule(engine->draft, &rule, NULL), 0);
 	}
@@ -222,19 +225,22 @@ static void test_staged_lift_of_nothing(void **state)
 	expect_event(fixture, 0, 0, 0, 0);
 }
 
+/* With the budget of one rule its whole fault ends. */
 static void test_budget(void **state)
 {
 	struct fixture *fixture = *state;
 	struct fault_event spent = {
 		.at = 102 * SECOND, .kind = FAULT_EVENT_BUDGET, .rule = 1, .injection = 1};
 
-	inject(fixture, 3, 5 * SECOND, 101 * SECOND);
+	inject(fixture, 7, 5 * SECOND, 101 * SECOND);
 	engine_end_budget(fixture->engine, &spent);
-	expect_event(fixture, ENGINE_EVENT_LIFTED, ENGINE_CAUSE_BUDGET, 2, 102 * SECOND);
-	assert_int_equal(fixture->windows[0].ends_at, 106 * SECOND);
+	expect_event(fixture, ENGINE_EVENT_LIFTED, ENGINE_CAUSE_BUDGET, 3, 102 * SECOND);
+	expect_event(fixture, 0, 0, 0, 0);
+	assert_int_equal(fixture->windows[0].ends_at, 102 * SECOND);
 	assert_int_equal(fixture->windows[1].ends_at, 102 * SECOND);
+	assert_int_equal(fixture->windows[2].ends_at, 106 * SECOND);
 	/* What the first injection had to say does not end the second. */
-	inject(fixture, 2, 5 * SECOND, 103 * SECOND);
+	inject(fixture, 3, 5 * SECOND, 103 * SECOND);
 	engine_end_budget(fixture->engine, &spent);
 	expect_event(fixture, 0, 0, 0, 0);
 	assert_int_equal(fixture->windows[1].ends_at, 108 * SECOND);

@@ -15,7 +15,8 @@
 
 #define MINUTE (60 * NS_PER_S)
 
-static const struct experiment_options options = {.presets_directory = "experiments/presets"};
+static const struct experiment_options options = {.presets_directory = "experiments/presets",
+						  .answers_directory = "experiments/answers"};
 
 static void load(const char *path, struct experiment *experiment)
 {
@@ -364,7 +365,7 @@ static void test_shipped_experiments(void **state)
 		free(entries[i]);
 	}
 	free(entries);
-	assert_int_equal(loaded, 13);
+	assert_int_equal(loaded, 15);
 }
 
 int main(void)

@@ -34,7 +34,8 @@ static void format_all(const struct diagnostics *diagnostics, char **ret_text)
 static bool check_file(const char *name)
 {
 	static struct diagnostics diagnostics;
-	const struct experiment_options options = {.presets_directory = "experiments/presets"};
+	const struct experiment_options options = {.presets_directory = "experiments/presets",
+						   .answers_directory = "experiments/answers"};
 	_cleanup_free_ char *expected = NULL, *actual = NULL;
 	struct experiment experiment = {0};
 	char path[512], expected_path[512];
