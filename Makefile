@@ -138,6 +138,10 @@ check-bpf: all tests
 check-system: all tests
 	./tests/run system
 
+# How exactly effects keep to what is asked of them; needs root, takes minutes.
+bench: all
+	for script in ./tests/bench/accuracy*.sh; do $$script || exit 1; done
+
 demo: all
 	./scripts/run-demo
 
@@ -155,6 +159,6 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check check-unit check-bpf check-system clean demo fmt install lint tests
+.PHONY: all bench check check-unit check-bpf check-system clean demo fmt install lint tests
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -118,6 +118,10 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 		return 0;
 	if (decision->kind == KIND_HTTP && !match_method(rule, decision->method))
 		return 0;
+	/* An overload that refuses connections asks each of them once. */
+	if (rule->effect == FAULT_EFFECT_OVERLOAD && effect == FAULT_EFFECT_REFUSE &&
+	    !decision->first)
+		return 0;
 	if (decision->kind != KIND_LATER) {
 		if (decision->first && !(decision->connected >> (index & 63) & 1))
 			count_arrival(index, MATCH_CONNECT, decision->now);

@@ -37,7 +37,9 @@ FAULT_INLINE int effect_is_of_requests(__u32 effect, __u32 reject)
  */
 FAULT_INLINE int effect_is_lasting(__u32 effect)
 {
-	return effect_is_of_packets(effect) || effect == FAULT_EFFECT_HANG;
+	return effect_is_of_packets(effect) || effect == FAULT_EFFECT_HANG ||
+	       effect == FAULT_EFFECT_RESET || effect == FAULT_EFFECT_CUT ||
+	       effect == FAULT_EFFECT_RATE;
 }
 
 /*

@@ -162,9 +162,12 @@ static __always_inline void segment_read(struct __sk_buff *buffer, struct socket
 	ret_segment->offset = packet->transport + (head[12] >> 4) * 4;
 	if (head[13] & TCP_FLAG_SYN_BYTE || ret_segment->offset >= buffer->len)
 		return;
-	ret_segment->payload = buffer->len - ret_segment->offset;
-	ret_segment->sequence = sequence;
 	ret_segment->start = segment_position(state, sequence);
+	/* From before the stream began: sent again, of a connection that was open already. */
+	if ((__s64)ret_segment->start < 0)
+		return;
+	ret_segment->sequence = sequence;
+	ret_segment->payload = buffer->len - ret_segment->offset;
 }
 
 /* Takes one segment that reaches the client, and follows the responses when `follow` is set. */

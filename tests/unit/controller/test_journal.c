@@ -45,7 +45,7 @@ static const char *const lines[] = {
 	"{\"record\":\"event\",\"at_ns\":3000000000,\"event\":\"lifted\",\"cause\":\"lifted\","
 	"\"faults\":[\"g\"]}",
 	"{\"record\":\"series\",\"at_ns\":3100000000,\"bucket_ns\":100000000,"
-	"\"started_ns\":1100000000,\"buckets\":[[0,9,4,3,2,1]]}",
+	"\"started_ns\":1100000000,\"buckets\":[[0,9,4,3,2,1],[0,10,9,9,4,5,3,4]]}",
 	"{\"record\":\"something newer\",\"at_ns\":3200000000}",
 	"{\"record\":\"lost\",\"at_ns\":4000000000,\"last_renewal_ns\":3490000000,"
 	"\"lease_until_ns\":6490000000,\"text\":\"gone\"}",
@@ -89,9 +89,14 @@ static void test_read(void **state)
 	assert_int_equal(history.units_count, 1);
 	assert_int_equal(history.attempts_count, 1);
 	assert_int_equal(history.attempts[0].status, 200);
-	assert_int_equal(history.buckets_count, 1);
+	assert_int_equal(history.buckets_count, 2);
 	assert_int_equal(history.buckets[0].at, 2000000000);
 	assert_int_equal(history.buckets[0].passes, 1);
+	/* As written before there were overloads. */
+	assert_int_equal(history.buckets[0].admitted, 0);
+	assert_int_equal(history.buckets[0].rejected, 0);
+	assert_int_equal(history.buckets[1].admitted, 3);
+	assert_int_equal(history.buckets[1].rejected, 4);
 	assert_int_equal(history.windows_count, 2);
 	assert_int_equal(history.windows[0].first_hit_at, 2050000000);
 	assert_int_equal(history.windows[0].existing_reset, 2);

@@ -380,8 +380,9 @@ static void test_layer_of_overload(void **state)
 	assert_int_equal(classified.control.link_rules, 6);
 	assert_int_equal(classified.control.connect_rules, 8);
 	assert_int_equal(classified.control.message_rules, 48);
-	assert_int_equal(classified.control.flags,
-			 FAULT_CONTROL_PACKET | FAULT_CONTROL_LINK | FAULT_CONTROL_MESSAGE);
+	assert_int_equal(classified.control.flags, FAULT_CONTROL_PACKET | FAULT_CONTROL_LINK |
+							   FAULT_CONTROL_MESSAGE |
+							   FAULT_CONTROL_STREAM);
 	classified_free(&classified);
 	draft->rules[5].rule.reject = FAULT_EFFECT_ANSWER;
 	assert_int_equal(classify(draft, &classified), 0);
