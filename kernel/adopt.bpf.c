@@ -5,8 +5,6 @@
  * listener holds their local port, and names them by cookie in map `adoptees`; this iterator visits
  * the sockets of one network namespace and takes those. Needs the kernel's BTF.
  */
-#include <stddef.h>
-
 #include "kernel/lookup.h"
 
 /*

@@ -3,34 +3,13 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
-#include <bpf/libbpf.h>
-#include <kernel/faultd.skel.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "user/base/cleanup.h"
+#include "user/daemon/bpf_state.h"
+#include "user/daemon/kernel_field.h"
 #include "user/experiment/plan.h"
-
-enum {
-	LINKS_MAX = 1024,
-	VERIFIER_LOG_SIZE = 1 << 18,
-	SERIES_BUCKETS_MAX = 1 << 17,
-};
-
-struct programs {
-	struct faultd_bpf *skeleton;
-	struct bpf_link *links[LINKS_MAX];
-	__u64 places[LINKS_MAX]; /* ids of the cgroups that they are attached to */
-	__u32 links_count;
-	bool verdict_attached; /* fault_message on the map `sockets` */
-	struct ring_buffer *events;
-	struct fault_control *control; /* mapped */
-	struct fault_window *windows;  /* mapped */
-	int cpus;
-	struct fault_counters *percpu; /* `cpus` elements to read into */
-	void (*handle)(void *context, const struct fault_event *event);
-	void *context;
-};
 
 /* What a plan needs; a program is loaded when the plan has any of its needs. */
 enum need {
@@ -110,8 +89,7 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 	return needs;
 }
 
-/* What an errno of loading or attaching means here. */
-static const char *cause(int r)
+const char *programs_cause(int r)
 {
 	static const struct {
 		int error;
@@ -131,7 +109,7 @@ static const char *cause(int r)
 	return strerror(-r);
 }
 
-static struct bpf_program *find_program(const struct programs *programs, const char *name)
+struct bpf_program *programs_find(const struct programs *programs, const char *name)
 {
 	return bpf_object__find_program_by_name(programs->skeleton->obj, name);
 }
@@ -158,7 +136,7 @@ static int load(struct programs *programs, struct failure *failure)
 	if (!log)
 		return fail(failure, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 
 		if (bpf_program__autoload(program))
 			bpf_program__set_log_buf(program, log, VERIFIER_LOG_SIZE);
@@ -167,57 +145,14 @@ static int load(struct programs *programs, struct failure *failure)
 	if (!r)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 
 		if (bpf_program__autoload(program) && bpf_program__fd(program) < 0)
 			return fail(failure, r, "loading %s: %s; verifier: %s",
-				    program_table[i].name, cause(r), verifier_complaint(log));
+				    program_table[i].name, programs_cause(r),
+				    verifier_complaint(log));
 	}
-	return fail(failure, r, "loading the kernel programs: %s", cause(r));
-}
-
-/* Bit offset of a member of `type`, also inside its unnamed members; -1 when there is none. */
-static __s64 member_offset(const struct btf *btf, const struct btf_type *type, const char *name,
-			   const struct btf_type **ret_type)
-{
-	for (__u32 i = 0; i < btf_vlen(type); i++) {
-		const struct btf_member *member = &btf_members(type)[i];
-		__s32 id = btf__resolve_type(btf, member->type);
-		const struct btf_type *inner = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
-		const char *own = btf__name_by_offset(btf, member->name_off);
-		__s64 below, offset = btf_member_bit_offset(type, i);
-
-		if (own && !strcmp(own, name)) {
-			*ret_type = inner;
-			return offset;
-		}
-		if ((own && *own) || !inner || !btf_is_composite(inner))
-			continue;
-		below = member_offset(btf, inner, name, ret_type);
-		if (below >= 0)
-			return offset + below;
-	}
-	return -1;
-}
-
-/* Byte offset of `path` ("a.b.c") in the kernel's struct `name`; 0 when its BTF does not tell. */
-static __u32 field_offset(const struct btf *btf, const char *name, const char *path)
-{
-	__s32 id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
-	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
-	_cleanup_free_ char *copy = strdup(path);
-	char *rest = copy, *part;
-	__u64 bits = 0;
-
-	while (rest && (part = strsep(&rest, "."))) {
-		__s64 offset =
-			type && btf_is_composite(type) ? member_offset(btf, type, part, &type) : -1;
-
-		if (offset < 0)
-			return 0;
-		bits += (__u64)offset;
-	}
-	return (__u32)(bits / 8);
+	return fail(failure, r, "loading the kernel programs: %s", programs_cause(r));
 }
 
 /* What the programs cannot know at build time. */
@@ -230,16 +165,16 @@ static void configure(struct faultd_bpf *skeleton)
 					NULL) == 1;
 	if (libbpf_get_error(btf))
 		return;
-	skeleton->rodata->config_rcv_nxt = field_offset(btf, "tcp_sock", "rcv_nxt");
-	skeleton->rodata->config_copied_seq = field_offset(btf, "tcp_sock", "copied_seq");
+	skeleton->rodata->config_rcv_nxt = kernel_field_offset(btf, "tcp_sock", "rcv_nxt");
+	skeleton->rodata->config_copied_seq = kernel_field_offset(btf, "tcp_sock", "copied_seq");
 	skeleton->rodata->config_adopt_rcv_nxt = skeleton->rodata->config_rcv_nxt;
 	skeleton->rodata->config_adopt_copied_seq = skeleton->rodata->config_copied_seq;
-	skeleton->rodata->config_adopt_last_sent = field_offset(btf, "tcp_sock", "lsndtime");
+	skeleton->rodata->config_adopt_last_sent = kernel_field_offset(btf, "tcp_sock", "lsndtime");
 	skeleton->rodata->config_adopt_last_received =
-		field_offset(btf, "tcp_sock", "inet_conn.icsk_ack.lrcvtime");
-	skeleton->rodata->config_task_nsproxy = field_offset(btf, "task_struct", "nsproxy");
-	skeleton->rodata->config_nsproxy_net = field_offset(btf, "nsproxy", "net_ns");
-	skeleton->rodata->config_net_inode = field_offset(btf, "net", "ns.inum");
+		kernel_field_offset(btf, "tcp_sock", "inet_conn.icsk_ack.lrcvtime");
+	skeleton->rodata->config_task_nsproxy = kernel_field_offset(btf, "task_struct", "nsproxy");
+	skeleton->rodata->config_nsproxy_net = kernel_field_offset(btf, "nsproxy", "net_ns");
+	skeleton->rodata->config_net_inode = kernel_field_offset(btf, "net", "ns.inum");
 	btf__free(btf);
 }
 
@@ -265,7 +200,7 @@ static int open_and_load(struct programs *programs, unsigned int needs, struct f
 		return fail(failure, -errno, "opening the kernel programs: %s", strerror(errno));
 	programs->skeleton = skeleton;
 	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 
 		if (!program)
 			return fail(failure, -ENOENT, "this build has no program %s",
@@ -298,8 +233,8 @@ static int make_room(struct bpf_map *map, size_t count, struct failure *failure)
 	return r ? fail(failure, r, "map %s: %s", bpf_map__name(map), strerror(-r)) : 0;
 }
 
-static int put(const struct bpf_map *map, const void *key, const void *value,
-	       struct failure *failure)
+int programs_put(const struct bpf_map *map, const void *key, const void *value,
+		 struct failure *failure)
 {
 	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
 		return fail(failure, -errno, "map %s: %s", bpf_map__name(map), strerror(errno));
@@ -315,8 +250,8 @@ static int put_table(const struct bpf_map *map, const struct classify_table *tab
 			     bpf_map__value_size(map) != table->value_size))
 		return fail(failure, -EPROTO, "map %s has another layout", bpf_map__name(map));
 	for (size_t i = 0; !r && i < table->count; i++)
-		r = put(map, table->keys + i * table->key_size,
-			table->values + i * table->value_size, failure);
+		r = programs_put(map, table->keys + i * table->key_size,
+				 table->values + i * table->value_size, failure);
 	return r;
 }
 
@@ -326,13 +261,14 @@ static int put_rules(const struct programs *programs, const struct draft *draft,
 	int r = 0;
 
 	for (__u32 i = 0; !r && i < draft->rules_count; i++) {
-		r = put(programs->skeleton->maps.rules, &i, &draft->rules[i].rule, failure);
+		r = programs_put(programs->skeleton->maps.rules, &i, &draft->rules[i].rule,
+				 failure);
 		for (__u32 variant = 0; !r && variant < 2; variant++) {
 			__u32 key = 2 * i + variant;
 
 			if (draft->answers[i][variant])
-				r = put(programs->skeleton->maps.answers, &key,
-					draft->answers[i][variant], failure);
+				r = programs_put(programs->skeleton->maps.answers, &key,
+						 draft->answers[i][variant], failure);
 		}
 	}
 	return r;
@@ -349,8 +285,8 @@ static int put_learned(const struct programs *programs, const struct classified 
 
 		memcpy(&learned, table->values + i * table->value_size, sizeof(learned));
 		learned.expires = expires;
-		r = put(programs->skeleton->maps.addresses, table->keys + i * table->key_size,
-			&learned, failure);
+		r = programs_put(programs->skeleton->maps.addresses,
+				 table->keys + i * table->key_size, &learned, failure);
 	}
 	return r;
 }
@@ -396,7 +332,7 @@ int programs_publish(struct programs *programs, const struct fault_control *cont
 {
 	__u32 zero = 0;
 
-	return put(programs->skeleton->maps.control, &zero, control, failure);
+	return programs_put(programs->skeleton->maps.control, &zero, control, failure);
 }
 
 static int attach_cgroup(struct programs *programs, struct bpf_program *program, int fd, __u64 id,
@@ -409,7 +345,7 @@ static int attach_cgroup(struct programs *programs, struct bpf_program *program,
 	link = bpf_program__attach_cgroup(program, fd);
 	if (!link)
 		return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
-			    cause(-errno));
+			    programs_cause(-errno));
 	programs->places[programs->links_count] = id;
 	programs->links[programs->links_count++] = link;
 	return 0;
@@ -420,7 +356,7 @@ int programs_attach(struct programs *programs, int fd, __u64 id, struct failure 
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 
 		if (program_table[i].place == PLACE_CGROUPS && bpf_program__autoload(program))
 			r = attach_cgroup(programs, program, fd, id, failure);
@@ -446,7 +382,7 @@ void programs_forget_cgroup(struct programs *programs, __u64 id)
 
 int programs_name_cgroup(struct programs *programs, __u64 id, __u64 mask, struct failure *failure)
 {
-	return put(programs->skeleton->maps.cgroups, &id, &mask, failure);
+	return programs_put(programs->skeleton->maps.cgroups, &id, &mask, failure);
 }
 
 static int attach_sockets(struct programs *programs, struct bpf_program *program,
@@ -455,7 +391,7 @@ static int attach_sockets(struct programs *programs, struct bpf_program *program
 	if (bpf_prog_attach(bpf_program__fd(program), bpf_map__fd(programs->skeleton->maps.sockets),
 			    BPF_SK_MSG_VERDICT, 0))
 		return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
-			    cause(-errno));
+			    programs_cause(-errno));
 	programs->verdict_attached = true;
 	return 0;
 }
@@ -466,7 +402,7 @@ static int install(struct programs *programs, struct failure *failure)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 		__u32 first = 0, fd = (__u32)bpf_program__fd(program);
 
 		if (!bpf_program__autoload(program))
@@ -478,7 +414,7 @@ static int install(struct programs *programs, struct failure *failure)
 			r = attach_sockets(programs, program, failure);
 			break;
 		case PLACE_STREAM:
-			r = put(programs->skeleton->maps.stream, &first, &fd, failure);
+			r = programs_put(programs->skeleton->maps.stream, &first, &fd, failure);
 			break;
 		case PLACE_NOWHERE:
 			break;
@@ -564,7 +500,7 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 
 static void detach_verdict(const struct programs *programs)
 {
-	struct bpf_program *program = find_program(programs, "fault_message");
+	struct bpf_program *program = programs_find(programs, "fault_message");
 
 	/* The kernel would do so with the map's last descriptor; here it is done at once. */
 	bpf_prog_detach2(bpf_program__fd(program), bpf_map__fd(programs->skeleton->maps.sockets),
@@ -614,147 +550,4 @@ volatile struct fault_window *programs_window(struct programs *programs, __u32 r
 __u32 programs_attached(const struct programs *programs)
 {
 	return programs->links_count + programs->verdict_attached;
-}
-
-int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters)
-{
-	struct fault_counters sum = {};
-	__u64 *total = (__u64 *)&sum;
-
-	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.counters), &rule,
-				programs->percpu))
-		return -errno;
-	for (int cpu = 0; cpu < programs->cpus; cpu++) {
-		const __u64 *part = (const __u64 *)&programs->percpu[cpu];
-
-		for (size_t i = 0; i < sizeof(sum) / sizeof(*total); i++)
-			total[i] += part[i];
-	}
-	*ret_counters = sum;
-	return 0;
-}
-
-int programs_series(struct programs *programs, const struct fault_series_key *key,
-		    struct fault_series *ret_series)
-{
-	struct fault_series value;
-
-	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.series), key, &value))
-		return -errno;
-	*ret_series = value;
-	return 0;
-}
-
-int programs_series_delete(struct programs *programs, const struct fault_series_key *key)
-{
-	if (bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.series), key))
-		return -errno;
-	return 0;
-}
-
-int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
-		    size_t *ret_count)
-{
-	int fd = bpf_map__fd(programs->skeleton->maps.shadow), r = 0;
-	size_t most = bpf_map__max_entries(programs->skeleton->maps.shadow), count = 0;
-	struct engine_shadow_entry *entries = calloc(most, sizeof(*entries));
-	const struct fault_shadow_key *before = NULL;
-
-	if (!entries)
-		return -ENOMEM;
-	/* Entries come and go meanwhile; one that went leads back to the first. */
-	while (count < most) {
-		struct engine_shadow_entry *entry = &entries[count];
-
-		if (bpf_map_get_next_key(fd, before, &entry->key)) {
-			r = errno == ENOENT ? 0 : -errno;
-			break;
-		}
-		before = &entry->key;
-		if (bpf_map_lookup_elem(fd, &entry->key, &entry->value))
-			entry->value = (struct fault_shadow){};
-		count++;
-	}
-	if (r) {
-		free(entries);
-		return r;
-	}
-	*ret_entries = entries;
-	*ret_count = count;
-	return 0;
-}
-
-int programs_learned(struct programs *programs, const __u8 address[16],
-		     struct fault_learned *ret_learned)
-{
-	struct fault_learned value;
-
-	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.addresses), address, &value))
-		return -errno;
-	*ret_learned = value;
-	return 0;
-}
-
-/* Lets the iterator visit every TCP socket of this network namespace. */
-static int run_iterator(const struct programs *programs, struct failure *failure)
-{
-	struct bpf_program *program = find_program(programs, "fault_adopt");
-	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
-	_cleanup_close_ int fd = -1;
-	char nothing[64];
-	ssize_t count;
-
-	if (!link)
-		return fail(failure, -errno, "attaching the socket iterator: %s", cause(-errno));
-	fd = bpf_iter_create(bpf_link__fd(link));
-	bpf_link__destroy(link);
-	if (fd < 0)
-		return fail(failure, -errno, "starting the socket iterator: %s", strerror(errno));
-	do
-		count = read(fd, nothing, sizeof(nothing));
-	while (count > 0 || (count < 0 && errno == EAGAIN));
-	if (count < 0)
-		return fail(failure, -errno, "reading the socket iterator: %s", strerror(errno));
-	return 0;
-}
-
-int programs_adopt(struct programs *programs, const __u64 *cookies,
-		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
-		   struct failure *failure)
-{
-	const struct bpf_map *map = programs->skeleton->maps.adoptees;
-	struct fault_adoptee seen;
-	__u64 adopted = 0;
-	int r = 0;
-
-	if (!bpf_program__autoload(find_program(programs, "fault_adopt")))
-		return fail(failure, -EOPNOTSUPP, "the plan adopts nothing");
-	for (size_t i = 0; !r && i < count; i++)
-		r = put(map, &cookies[i], &adoptees[i], failure);
-	if (!r && count)
-		r = run_iterator(programs, failure);
-	for (size_t i = 0; i < count; i++) {
-		if (!bpf_map_lookup_elem(bpf_map__fd(map), &cookies[i], &seen))
-			adopted += seen.adopted;
-		bpf_map_delete_elem(bpf_map__fd(map), &cookies[i]);
-	}
-	*ret_adopted = adopted;
-	return r;
-}
-
-int programs_events_fd(const struct programs *programs)
-{
-	return ring_buffer__epoll_fd(programs->events);
-}
-
-int programs_events_read(struct programs *programs,
-			 void (*handle)(void *context, const struct fault_event *event),
-			 void *context)
-{
-	int r;
-
-	programs->handle = handle;
-	programs->context = context;
-	r = ring_buffer__consume(programs->events);
-	return r < 0 ? r : 0;
 }

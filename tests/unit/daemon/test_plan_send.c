@@ -19,7 +19,8 @@
 
 static const char text[] =
 	"{\"version\":1,\"title\":\"Try\",\"seed\":7,\"duration_ns\":2000000000,"
-	"\"lease_ns\":3000000000,\"scope\":{\"cgroups\":[\"/scope\"]},\"protect\":[{\"prefix\":\"10.0.0.0/8\",\"ports\":[\"22\"]}],"
+	"\"lease_ns\":3000000000,\"scope\":{\"cgroups\":[\"/"
+	"scope\"]},\"protect\":[{\"prefix\":\"10.0.0.0/8\",\"ports\":[\"22\"]}],"
 	"\"rules\":["
 	"{\"fault\":\"a\",\"effect\":\"refuse\",\"existing\":\"reset\",\"match\":{"
 	"\"protocols\":[\"tcp\",\"udp\"],\"ports\":[\"53\",\"8000-8010\"],"
