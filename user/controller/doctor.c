@@ -134,7 +134,7 @@ static const struct {
 	 "refuse and unreachable by an exact errno (older kernels rewrite the connection)",
 	 "a newer kernel", false},
 	{"kernel BTF", check_btf,
-	 "`existing: adopt`, which walks the kernel's sockets; all else loads without it",
+	 "`existing: adopt` and matching network namespaces; all else loads without it",
 	 "CONFIG_DEBUG_INFO_BTF", false},
 	{"cgroup v2", check_cgroup2, "every fault: they attach to a cgroup",
 	 "mount -t cgroup2 none /sys/fs/cgroup", true},
