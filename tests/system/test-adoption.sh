@@ -95,6 +95,40 @@ inject f 60
 assert_eq "$(ask hung "request 0.5")" "2 silent" "hang"
 disarm
 
+# A response that is under way at the inject arrives whole; the request behind it is answered.
+head -c 600000 /dev/urandom >"$TESTBED_WWW/random.bin"
+spawn python3 -uc '
+import hashlib, socket, sys
+def request(path):
+    return f"GET {path} HTTP/1.1\r\nHost: registry.example\r\n\r\n".encode()
+connection = socket.create_connection((sys.argv[1], 80), 10)
+reader = connection.makefile("rb")
+def response():
+    status = reader.readline().split()[1].decode()
+    length = 0
+    while (line := reader.readline().strip()):
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return status, reader.read(length)
+connection.sendall(request("/slow/random.bin"))
+print("asked")
+status, body = response()
+print(status, hashlib.sha256(body).hexdigest())
+connection.sendall(request("/"))
+print(response()[0])
+connection.sendall(request("/"))
+print(response()[0])' "$TESTBED_SHARED4" >"$TESTBED_DIR/under-way"
+midway=$spawned
+await 5 grep -q asked "$TESTBED_DIR/under-way"
+sleep 0.3
+arm "$(plan "$(rule)" "$scope")"
+inject f 60
+wait "$midway" || fail "the client under way: exit code $?"
+whole=$(sha256sum <"$TESTBED_WWW/random.bin")
+assert_eq "$(xargs <"$TESTBED_DIR/under-way")" "asked 200 ${whole%% *} 503 503" "a response under way"
+disarm
+echo "a response under way arrived whole, the requests behind it were answered"
+
 # Clients as they are: one connection each, some requests before the inject, some after the lift.
 # play NAME CMD...: the statuses that CMD prints, one a line.
 declare -A player=()
