@@ -15,6 +15,9 @@ const volatile __u32 config_adopt_rcv_nxt = 0;
 const volatile __u32 config_adopt_copied_seq = 0;
 const volatile __u32 config_adopt_last_sent = 0;     /* jiffies of the last data sent */
 const volatile __u32 config_adopt_last_received = 0; /* jiffies of the last data received */
+const volatile __u32 config_adopt_snd_una = 0;
+const volatile __u32 config_adopt_snd_nxt = 0;
+const volatile __u32 config_adopt_snd_wl1 = 0; /* sequence of the last segment that acknowledged */
 
 /* What an iterator over TCP sockets is given (the kernel's struct bpf_iter__tcp). */
 struct adopt_context {
@@ -29,6 +32,26 @@ struct adopt_context {
  */
 #define ADOPT_POSITION (1ULL << 32)
 
+static __always_inline __u32 tcp_field(const __u8 *tcp, __u32 offset)
+{
+	return *(__u32 *)(tcp + offset);
+}
+
+/*
+ * Whether the client was the last to speak. Jiffies tell, unless both spoke within the same one:
+ * then the server has if what it acknowledged last came in front of its newest byte.
+ */
+static __always_inline int adopt_is_due(const __u8 *tcp, __u32 next)
+{
+	__s32 ahead = (__s32)(tcp_field(tcp, config_adopt_last_sent) -
+			      tcp_field(tcp, config_adopt_last_received));
+
+	if (ahead)
+		return ahead > 0;
+	return tcp_field(tcp, config_adopt_snd_una) != tcp_field(tcp, config_adopt_snd_nxt) ||
+	       tcp_field(tcp, config_adopt_snd_wl1) == next;
+}
+
 /*
  * Where the server's side stands. When the client was the last to speak and has read everything,
  * a response is due and begins with the next byte. Otherwise nothing is outstanding for a client
@@ -36,15 +59,13 @@ struct adopt_context {
  */
 static __always_inline void adopt_position(struct socket_state *state, const __u8 *tcp)
 {
-	__u32 next = *(__u32 *)(tcp + config_adopt_rcv_nxt);
-	__u32 sent = *(__u32 *)(tcp + config_adopt_last_sent);
-	__u32 received = *(__u32 *)(tcp + config_adopt_last_received);
+	__u32 next = tcp_field(tcp, config_adopt_rcv_nxt);
 
 	state->first_sequence = next;
 	state->sequence_known = 1;
 	state->received = ADOPT_POSITION;
 	state->response.state = RESPONSE_IDLE;
-	if (next == *(__u32 *)(tcp + config_adopt_copied_seq) && (__s32)(sent - received) > 0) {
+	if (next == tcp_field(tcp, config_adopt_copied_seq) && adopt_is_due(tcp, next)) {
 		state->response.state = RESPONSE_DUE;
 		state->response.start = ADOPT_POSITION;
 	}

@@ -96,7 +96,7 @@ assert_eq "$(ask hung "request 0.5")" "2 silent" "hang"
 disarm
 
 # A response that is under way at the inject arrives whole; the request behind it is answered.
-head -c 600000 /dev/urandom >"$TESTBED_WWW/random.bin"
+head -c 2000000 /dev/urandom >"$TESTBED_WWW/random.bin"
 spawn python3 -uc '
 import hashlib, socket, sys
 def request(path):
@@ -128,6 +128,59 @@ whole=$(sha256sum <"$TESTBED_WWW/random.bin")
 assert_eq "$(xargs <"$TESTBED_DIR/under-way")" "asked 200 ${whole%% *} 503 503" "a response under way"
 disarm
 echo "a response under way arrived whole, the requests behind it were answered"
+
+# A response that is due and has not begun: a request sent behind it is not answered in front of it.
+cat >"$TESTBED_DIR/late.py" <<'END'
+import http.server, sys, time
+
+
+class Late(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        time.sleep(1 if "late" in self.path else 0)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(self.path[-2:].encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+http.server.ThreadingHTTPServer((sys.argv[1], 8099), Late).serve_forever()
+END
+services python3 "$TESTBED_DIR/late.py" "$TESTBED_SHARED4" &
+late_listens() {
+	[[ $(http_code "http://$TESTBED_SHARED4:8099/ok") == 200 ]]
+}
+await 5 late_listens
+mkfifo "$TESTBED_DIR/go"
+spawn python3 -uc '
+import socket, sys
+connection = socket.create_connection((sys.argv[1], 8099), 10)
+reader = connection.makefile("rb")
+def response():
+    status = reader.readline().split()[1].decode()
+    while (line := reader.readline().strip()):
+        length = int(line.split(b":")[1]) if line.startswith(b"Content-Length") else 2
+    return status, reader.read(length).decode()
+connection.sendall(b"GET /late-a1 HTTP/1.1\r\nHost: x.example\r\n\r\n")
+print("asked")
+open(sys.argv[2]).read()
+connection.sendall(b"GET /b2 HTTP/1.1\r\nHost: x.example\r\n\r\n")
+print(*response(), *response())' "$TESTBED_SHARED4" "$TESTBED_DIR/go" >"$TESTBED_DIR/due"
+due=$spawned
+await 5 grep -q asked "$TESTBED_DIR/due"
+arm "$(plan "$(rule '{"match": {"protocols": ["tcp"], "ports": ["8099"]}}')" "$scope")"
+inject f 60
+assert_eq "$(field .existing_adopted)" 1 "adopted while its response is due"
+echo >"$TESTBED_DIR/go"
+wait "$due" || fail "the client that waits: exit code $?"
+assert_eq "$(xargs <"$TESTBED_DIR/due")" "asked 200 a1 200 b2" "a response that is due"
+assert_between "$(reason_count f pipelined)" 1 2 "requests behind it"
+disarm
+echo "a response that was due came first"
 
 # Clients as they are: one connection each, some requests before the inject, some after the lift.
 # play NAME CMD...: the statuses that CMD prints, one a line.

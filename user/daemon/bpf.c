@@ -170,6 +170,9 @@ static void configure(struct faultd_bpf *skeleton)
 	skeleton->rodata->config_adopt_rcv_nxt = skeleton->rodata->config_rcv_nxt;
 	skeleton->rodata->config_adopt_copied_seq = skeleton->rodata->config_copied_seq;
 	skeleton->rodata->config_adopt_last_sent = kernel_field_offset(btf, "tcp_sock", "lsndtime");
+	skeleton->rodata->config_adopt_snd_una = kernel_field_offset(btf, "tcp_sock", "snd_una");
+	skeleton->rodata->config_adopt_snd_nxt = kernel_field_offset(btf, "tcp_sock", "snd_nxt");
+	skeleton->rodata->config_adopt_snd_wl1 = kernel_field_offset(btf, "tcp_sock", "snd_wl1");
 	skeleton->rodata->config_adopt_last_received =
 		kernel_field_offset(btf, "tcp_sock", "inet_conn.icsk_ack.lrcvtime");
 	skeleton->rodata->config_task_nsproxy = kernel_field_offset(btf, "task_struct", "nsproxy");

@@ -37,6 +37,9 @@ int programs_publish(struct programs *programs, const struct fault_control *cont
 bool programs_detach(struct programs *programs);
 
 /* Detaches and unloads; open connections are let go. NULL is fine. */
+/* Lets go of every connection in the map `sockets`; answers that were not read are lost. */
+void programs_release_sockets(struct programs *programs);
+
 void programs_free(struct programs *programs);
 
 /* The kernel's own memory: what is stored here is what the programs see. */

@@ -109,6 +109,16 @@ static int run_iterator(const struct programs *programs, struct failure *failure
 	return 0;
 }
 
+void programs_release_sockets(struct programs *programs)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.sockets);
+	__u64 cookie;
+
+	while (!bpf_map_get_next_key(fd, NULL, &cookie))
+		if (bpf_map_delete_elem(fd, &cookie))
+			break;
+}
+
 int programs_adopt(struct programs *programs, const __u64 *cookies,
 		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
 		   struct failure *failure)

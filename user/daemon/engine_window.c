@@ -44,6 +44,11 @@ static int meet_existing(struct engine *engine, struct engine_window *window, __
 	__u64 adopts = rules_that(engine, PLAN_EXISTING_ADOPT, window->rules);
 	int r;
 
+	/* A connection can be in one sockmap alone: what an earlier run still holds is let go. */
+	if (adopts && engine->retired) {
+		programs_release_sockets(engine->retired);
+		engine_forget_retired(engine);
+	}
 	window->existing_found = 0;
 	window->existing_reset = 0;
 	window->existing_adopted = 0;
