@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 
 #include "user/base/cleanup.h"
+#include "user/daemon/bpf_field.h"
 #include "user/daemon/bpf_state.h"
-#include "user/daemon/kernel_field.h"
 #include "user/experiment/plan.h"
 
 /* What a plan needs; a program is loaded when the plan has any of its needs. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where fields stand in the structs of the running kernel, by its BTF; for bpf.c only. */
-#ifndef DAEMON_KERNEL_FIELD_H
-#define DAEMON_KERNEL_FIELD_H
+#ifndef DAEMON_BPF_FIELD_H
+#define DAEMON_BPF_FIELD_H
 
 #include <linux/types.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "user/daemon/kernel_field.h"
+#include "user/daemon/bpf_field.h"
 
 #include <bpf/btf.h>
 #include <string.h>
