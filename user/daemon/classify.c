@@ -135,6 +135,23 @@ static bool some_rule_sees_arrivals(const struct draft *draft, __u64 rules)
 	return false;
 }
 
+/* A shadow counts connections and requests: it takes no look at packets. */
+static void fill_layers(const struct draft *draft, __u64 forward, struct fault_control *control)
+{
+	if (control->flags & FAULT_CONTROL_SHADOW)
+		return;
+	if (control->packet_rules)
+		control->flags |= FAULT_CONTROL_PACKET;
+	if (some_rule_stalls(draft))
+		control->flags |= FAULT_CONTROL_STREAM;
+	if (control->link_rules)
+		control->flags |= FAULT_CONTROL_LINK;
+	if (some_rule_sees_arrivals(draft, ~forward))
+		control->flags |= FAULT_CONTROL_INGRESS;
+	if (forward)
+		control->flags |= FAULT_CONTROL_FORWARD;
+}
+
 static void fill_control(const struct draft *draft, struct fault_control *control)
 {
 	struct fault_masks ports = constrained(draft, ENGINE_DIMENSION_PORT);
@@ -148,8 +165,15 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	control->any_tcp_port = tcp & ~ports.rules;
 	control->any_udp_port = udp & ~ports.rules;
 	control->any_destination = control->all_rules & ~prefixes.rules;
-	control->any_cgroup =
-		control->all_rules & own & ~constrained(draft, ENGINE_DIMENSION_CGROUP).rules;
+	control->any_cgroup = control->all_rules & own;
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft_has_cgroups(draft, i))
+			control->any_cgroup &= ~(1ULL << i);
+	control->any_command =
+		control->all_rules & ~constrained(draft, ENGINE_DIMENSION_COMMAND).rules;
+	control->any_user = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_USER).rules;
+	control->any_namespace =
+		control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAMESPACE).rules;
 	control->any_name = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAME).rules;
 	control->any_path = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_PATH).rules;
 	control->protect_any_destination = protections & ~prefixes.protect;
@@ -171,16 +195,13 @@ static void fill_control(const struct draft *draft, struct fault_control *contro
 	/* The end of each response is known from the server's side alone. */
 	if (some_rule_answers(draft))
 		control->flags |= FAULT_CONTROL_ANSWER;
-	if (control->packet_rules)
-		control->flags |= FAULT_CONTROL_PACKET;
-	if (some_rule_stalls(draft))
-		control->flags |= FAULT_CONTROL_STREAM;
-	if (control->link_rules)
-		control->flags |= FAULT_CONTROL_LINK;
-	if (some_rule_sees_arrivals(draft, own))
-		control->flags |= FAULT_CONTROL_INGRESS;
-	if (forward)
-		control->flags |= FAULT_CONTROL_FORWARD;
+	fill_layers(draft, forward, control);
+	if (control->any_command != control->all_rules)
+		control->flags |= FAULT_CONTROL_COMMAND;
+	if (control->any_user != control->all_rules)
+		control->flags |= FAULT_CONTROL_USER;
+	if (control->any_namespace != control->all_rules)
+		control->flags |= FAULT_CONTROL_NAMESPACE;
 	if (control->any_cgroup != (control->all_rules & own))
 		control->flags |= FAULT_CONTROL_CGROUP;
 }
@@ -417,31 +438,40 @@ static int fill_texts(const struct draft *draft, struct classified *classified)
 	return r ? r : inherit(&classified->paths, &classified->control.any_path);
 }
 
-static bool cgroup_within(const char *path, const char *ancestor)
+/* A table without prefixes: every value has the bits of `any`. */
+static int fill_exact(const struct draft *draft, __u32 dimension, size_t key_size, __u64 any,
+		      struct classify_table *table)
 {
-	size_t length = strlen(ancestor);
+	int r = table_new(table, key_size, sizeof(__u64), draft->matches_count);
 
-	return !strncmp(path, ancestor, length) && (!path[length] || path[length] == '/');
+	for (size_t i = 0; !r && i < draft->matches_count; i++) {
+		const struct draft_match *match = &draft->matches[i];
+		unsigned char key[FAULT_COMMAND_MAX] = {};
+
+		if (match->dimension != dimension)
+			continue;
+		if (dimension == ENGINE_DIMENSION_COMMAND)
+			memcpy(key, match->text, strnlen(match->text, FAULT_COMMAND_MAX - 1));
+		else
+			memcpy(key, &match->number, sizeof(match->number));
+		*(__u64 *)table_value(table, table_place(table, key)) |=
+			owner_bit(match->owner).rules | any;
+	}
+	return r;
 }
 
-static int fill_cgroups(const struct draft *draft, struct classified *classified)
+static int fill_owners(const struct draft *draft, struct classified *classified)
 {
-	classified->cgroups = calloc(draft->matches_count + 1, sizeof(*classified->cgroups));
-	if (!classified->cgroups)
-		return -ENOMEM;
-	for (size_t i = 0; i < draft->matches_count; i++) {
-		const struct draft_match *match = &draft->matches[i];
-		struct classify_cgroup entry = {match->text, classified->control.any_cgroup};
+	const struct fault_control *control = &classified->control;
+	int r = fill_exact(draft, ENGINE_DIMENSION_COMMAND, FAULT_COMMAND_MAX, control->any_command,
+			   &classified->commands);
 
-		if (match->dimension != ENGINE_DIMENSION_CGROUP || match->owner == ENGINE_SCOPE)
-			continue;
-		for (size_t j = 0; j < draft->matches_count; j++)
-			if (draft->matches[j].dimension == ENGINE_DIMENSION_CGROUP &&
-			    cgroup_within(match->text, draft->matches[j].text))
-				entry.mask |= owner_bit(draft->matches[j].owner).rules;
-		classified->cgroups[classified->cgroups_count++] = entry;
-	}
-	return 0;
+	if (!r)
+		r = fill_exact(draft, ENGINE_DIMENSION_USER, sizeof(__u32), control->any_user,
+			       &classified->users);
+	return r ? r
+		 : fill_exact(draft, ENGINE_DIMENSION_NAMESPACE, sizeof(__u32),
+			      control->any_namespace, &classified->namespaces);
 }
 
 static int fill_learned(const struct draft *draft, struct classified *classified)
@@ -473,7 +503,7 @@ int classify(const struct draft *draft, struct classified *ret_classified)
 	if (!r)
 		r = fill_texts(draft, &classified);
 	if (!r)
-		r = fill_cgroups(draft, &classified);
+		r = fill_owners(draft, &classified);
 	if (!r)
 		r = fill_learned(draft, &classified);
 	if (r) {
@@ -491,10 +521,10 @@ void classified_free(struct classified *classified)
 	table_free(&classified->prefixes6);
 	table_free(&classified->names);
 	table_free(&classified->paths);
+	table_free(&classified->commands);
+	table_free(&classified->users);
+	table_free(&classified->namespaces);
 	table_free(&classified->learned);
-	free(classified->cgroups);
-	classified->cgroups = NULL;
-	classified->cgroups_count = 0;
 }
 
 /* The value behind the longest entry that contains `key`; NULL: a miss. */
@@ -562,4 +592,20 @@ struct fault_masks classify_destination(const struct classified *classified, con
 	masks.rules &= found->rules;
 	masks.protect &= found->protect;
 	return masks;
+}
+
+static __u64 look_number(const struct classify_table *table, __u32 number, __u64 any)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (!memcmp(table_key(table, i), &number, sizeof(number)))
+			return *(const __u64 *)table_value(table, i);
+	return any;
+}
+
+__u64 classify_owner(const struct classified *classified, __u32 user, __u32 inode)
+{
+	const struct fault_control *control = &classified->control;
+
+	return control->any_command & look_number(&classified->users, user, control->any_user) &
+	       look_number(&classified->namespaces, inode, control->any_namespace);
 }

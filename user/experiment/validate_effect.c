@@ -352,12 +352,16 @@ static int check_forwarded(const struct plan_rule *rule, struct failure *failure
 			plan_effect_name(rule->effect));
 	if (rule->effect == FAULT_EFFECT_REFUSE && rule->match.udp)
 		return fail(failure, -EINVAL, "effect refuse acts on forwarded tcp only");
-	if (rule->match.cgroups.count > 0)
+	if (rule->match.cgroups.count > 0 || rule->match.units.count > 0 ||
+	    rule->match.containers.count > 0)
 		return fail(failure, -EINVAL, "forwarded traffic has no cgroup");
+	if (rule->match.commands.count > 0 || rule->match.users.count > 0 ||
+	    rule->match.namespaces.count > 0)
+		return fail(failure, -EINVAL, "forwarded traffic has no process");
 	if (rule->match.names.count > 0 && rule->effect != FAULT_EFFECT_DNS)
 		return fail(failure, -EINVAL,
 			    "forwarded traffic is matched by address or port; only dns sees names");
-	if (rule->existing_reset)
+	if (rule->existing == PLAN_EXISTING_RESET)
 		return fail(failure, -EINVAL, "forwarded connections cannot be destroyed");
 	return 0;
 }
@@ -373,6 +377,10 @@ int validate_effect(const struct plan_rule *rule, struct failure *failure)
 		return r;
 	if (rule->effect == FAULT_EFFECT_DNS && rule->match.names.count == 0)
 		return fail(failure, -EINVAL, "effect dns acts on names; none is matched");
+	if (rule->effect == FAULT_EFFECT_DNS &&
+	    (rule->match.commands.count > 0 || rule->match.namespaces.count > 0))
+		return fail(failure, -EINVAL,
+			    "effect dns sees neither a query's process nor its network namespace");
 	if (rule->match.http && !plan_effect_sees_http(rule->effect, rule->reject))
 		return fail(failure, -EINVAL,
 			    "effect %s acts before an HTTP request is seen; match without http",

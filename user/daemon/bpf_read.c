@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is read from the programs while they are attached, and the connections that they adopt. */
+#include <bpf/bpf.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/daemon/bpf_state.h"
+
+int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters)
+{
+	struct fault_counters sum = {};
+	__u64 *total = (__u64 *)&sum;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.counters), &rule,
+				programs->percpu))
+		return -errno;
+	for (int cpu = 0; cpu < programs->cpus; cpu++) {
+		const __u64 *part = (const __u64 *)&programs->percpu[cpu];
+
+		for (size_t i = 0; i < sizeof(sum) / sizeof(*total); i++)
+			total[i] += part[i];
+	}
+	*ret_counters = sum;
+	return 0;
+}
+
+int programs_series(struct programs *programs, const struct fault_series_key *key,
+		    struct fault_series *ret_series)
+{
+	struct fault_series value;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.series), key, &value))
+		return -errno;
+	*ret_series = value;
+	return 0;
+}
+
+int programs_series_delete(struct programs *programs, const struct fault_series_key *key)
+{
+	if (bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.series), key))
+		return -errno;
+	return 0;
+}
+
+int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
+		    size_t *ret_count)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.shadow), r = 0;
+	size_t most = bpf_map__max_entries(programs->skeleton->maps.shadow), count = 0;
+	struct engine_shadow_entry *entries = calloc(most, sizeof(*entries));
+	const struct fault_shadow_key *before = NULL;
+
+	if (!entries)
+		return -ENOMEM;
+	/* Entries come and go meanwhile; one that went leads back to the first. */
+	while (count < most) {
+		struct engine_shadow_entry *entry = &entries[count];
+
+		if (bpf_map_get_next_key(fd, before, &entry->key)) {
+			r = errno == ENOENT ? 0 : -errno;
+			break;
+		}
+		before = &entry->key;
+		if (bpf_map_lookup_elem(fd, &entry->key, &entry->value))
+			entry->value = (struct fault_shadow){};
+		count++;
+	}
+	if (r) {
+		free(entries);
+		return r;
+	}
+	*ret_entries = entries;
+	*ret_count = count;
+	return 0;
+}
+
+int programs_learned(struct programs *programs, const __u8 address[16],
+		     struct fault_learned *ret_learned)
+{
+	struct fault_learned value;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.addresses), address, &value))
+		return -errno;
+	*ret_learned = value;
+	return 0;
+}
+
+/* Lets the iterator visit every TCP socket of this network namespace. */
+static int run_iterator(const struct programs *programs, struct failure *failure)
+{
+	struct bpf_program *program = programs_find(programs, "fault_adopt");
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	_cleanup_close_ int fd = -1;
+	char nothing[64];
+	ssize_t count;
+
+	if (!link)
+		return fail(failure, -errno, "attaching the socket iterator: %s",
+			    programs_cause(-errno));
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return fail(failure, -errno, "starting the socket iterator: %s", strerror(errno));
+	do
+		count = read(fd, nothing, sizeof(nothing));
+	while (count > 0 || (count < 0 && errno == EAGAIN));
+	if (count < 0)
+		return fail(failure, -errno, "reading the socket iterator: %s", strerror(errno));
+	return 0;
+}
+
+void programs_release_sockets(struct programs *programs)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.sockets);
+	__u64 cookie;
+
+	while (!bpf_map_get_next_key(fd, NULL, &cookie))
+		if (bpf_map_delete_elem(fd, &cookie))
+			break;
+}
+
+int programs_adopt(struct programs *programs, const __u64 *cookies,
+		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
+		   struct failure *failure)
+{
+	const struct bpf_map *map = programs->skeleton->maps.adoptees;
+	struct fault_adoptee seen;
+	__u64 adopted = 0;
+	int r = 0;
+
+	if (!bpf_program__autoload(programs_find(programs, "fault_adopt")))
+		return fail(failure, -EOPNOTSUPP, "the plan adopts nothing");
+	for (size_t i = 0; !r && i < count; i++)
+		r = programs_put(map, &cookies[i], &adoptees[i], failure);
+	if (!r && count)
+		r = run_iterator(programs, failure);
+	for (size_t i = 0; i < count; i++) {
+		if (!bpf_map_lookup_elem(bpf_map__fd(map), &cookies[i], &seen))
+			adopted += seen.adopted;
+		bpf_map_delete_elem(bpf_map__fd(map), &cookies[i]);
+	}
+	*ret_adopted = adopted;
+	return r;
+}
+
+int programs_events_fd(const struct programs *programs)
+{
+	return ring_buffer__epoll_fd(programs->events);
+}
+
+int programs_events_read(struct programs *programs,
+			 void (*handle)(void *context, const struct fault_event *event),
+			 void *context)
+{
+	int r;
+
+	programs->handle = handle;
+	programs->context = context;
+	r = ring_buffer__consume(programs->events);
+	return r < 0 ? r : 0;
+}
