@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The connect layer: cgroup hooks on connect and on sends of unconnected UDP sockets. */
-#include <stddef.h>
-
 #include "kernel/lookup.h"
 #include "kernel/owner.h"
 #include "kernel/shadow.h"
@@ -194,7 +192,7 @@ static __always_inline void socket_remember(const struct fault_control *fault_co
 	state = bpf_sk_storage_get(&socket_state, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state)
 		return;
-	__builtin_memset(state, 0, offsetof(struct socket_state, lock));
+	__builtin_memset(state, 0, __builtin_offsetof(struct socket_state, lock));
 	state->generation = fault_control->generation;
 	state->cookie = decision->cookie;
 	state->candidates = look;

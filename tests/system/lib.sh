@@ -143,6 +143,7 @@ curl_error() {
 }
 
 # start_daemon [ARGUMENT...]: faultd in the testbed, with the testbed's cgroup as the whole host.
+# shellcheck disable=SC2120 # the arguments are optional
 start_daemon() {
 	[[ -x $BUILD/faultd ]] || fail "$BUILD/faultd is not built"
 	"$TESTBED" exec "$testbed" --cgroup daemon -- "$BUILD/faultd" \
@@ -169,6 +170,7 @@ daemon_answers() {
 }
 
 # stop_daemon [SIGNAL]: ends faultd by its pid and waits for it; sets daemon_status.
+# shellcheck disable=SC2120 # the arguments are optional
 stop_daemon() {
 	kill "-${1:-TERM}" "$daemon_pid"
 	daemon_status=0
@@ -226,6 +228,7 @@ inject() {
 }
 
 # lift [FAULT[,FAULT...]]: all without a name.
+# shellcheck disable=SC2120 # the arguments are optional
 lift() {
 	expect_api 200 POST "/runs/$run/lift" "$(jq --null-input --compact-output \
 		--arg faults "${1:-}" 'if $faults == "" then {} else {faults: ($faults / ",")} end')"

@@ -8,6 +8,7 @@
 need jq python3
 setup
 
+what= # the case at hand
 readonly LATE_NS=100000000 # how late traffic may be normal again
 readonly EARLY_NS=100000000 # how long before its end a fault may have been seen for the last time
 match='"match": {"protocols": ["tcp", "udp"], "ports": ["80", "5353"],

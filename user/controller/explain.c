@@ -9,26 +9,30 @@
 #include "user/controller/verb.h"
 #include "user/protocol/names.h"
 
-/* Which layer of the kernel carries an effect, and what a client sees of it. */
-static const struct {
-	const char *layer, *seen;
-} layers[] = {
-	[FAULT_EFFECT_NONE] = {"none", "nothing"},
-	[FAULT_EFFECT_REFUSE] = {"connect", "ECONNREFUSED at once"},
-	[FAULT_EFFECT_UNREACHABLE] = {"connect", "EHOSTUNREACH at once"},
-	[FAULT_EFFECT_DROP] = {"packet", "silence"},
-	[FAULT_EFFECT_LOSS] = {"packet", "lost packets"},
-	[FAULT_EFFECT_HANG] = {"message", "no answer on an open connection"},
-	[FAULT_EFFECT_ANSWER] = {"message", "an HTTP answer from the kernel"},
-	[FAULT_EFFECT_ALERT] = {"message", "a TLS alert"},
-	[FAULT_EFFECT_RESET] = {"link", "ECONNRESET"},
-	[FAULT_EFFECT_CUT] = {"link", "ECONNRESET in the middle of the response"},
-	[FAULT_EFFECT_STALL] = {"packet", "a response that stops coming"},
-	[FAULT_EFFECT_RATE] = {"link", "a slow response"},
-	[FAULT_EFFECT_DNS] = {"link", "an error of its resolver"},
-	[FAULT_EFFECT_OVERLOAD] = {"message or connect", "rejections beyond the capacity"},
+static const char *const layer_names[] = {
+	[PLAN_LAYER_NONE] = "no",	[PLAN_LAYER_CONNECT] = "connect",
+	[PLAN_LAYER_PACKET] = "packet", [PLAN_LAYER_MESSAGE] = "message",
+	[PLAN_LAYER_LINK] = "link",
 };
-_Static_assert(ARRAY_SIZE(layers) == FAULT_EFFECT_COUNT, "an effect has no layer");
+
+/* What a client sees of an effect. */
+static const char *const seen[] = {
+	[FAULT_EFFECT_NONE] = "nothing",
+	[FAULT_EFFECT_REFUSE] = "ECONNREFUSED at once",
+	[FAULT_EFFECT_UNREACHABLE] = "EHOSTUNREACH at once",
+	[FAULT_EFFECT_DROP] = "silence",
+	[FAULT_EFFECT_LOSS] = "lost packets",
+	[FAULT_EFFECT_HANG] = "no answer on an open connection",
+	[FAULT_EFFECT_ANSWER] = "an HTTP answer from the kernel",
+	[FAULT_EFFECT_ALERT] = "a TLS alert",
+	[FAULT_EFFECT_RESET] = "ECONNRESET, at the connect ECONNREFUSED",
+	[FAULT_EFFECT_CUT] = "ECONNRESET in the middle of the response",
+	[FAULT_EFFECT_STALL] = "a response that stops coming",
+	[FAULT_EFFECT_RATE] = "a slow response",
+	[FAULT_EFFECT_DNS] = "an error of its resolver",
+	[FAULT_EFFECT_OVERLOAD] = "what is beyond the capacity rejected",
+};
+_Static_assert(ARRAY_SIZE(seen) == FAULT_EFFECT_COUNT, "an effect is not described");
 
 static void print_strings(const char *label, const struct strings *strings, FILE *out)
 {
@@ -151,8 +155,8 @@ static void print_effect(const struct plan_rule *rule, FILE *out)
 	print_shape(&rule->shape, out);
 	if (rule->share != FAULT_SHARE_ALWAYS)
 		fprintf(out, ", %.4g%% of them", rule->share / 10000.0);
-	fprintf(out, "; %s layer: the client sees %s", layers[rule->effect].layer,
-		layers[rule->effect].seen);
+	fprintf(out, "; %s layer: the client sees %s",
+		layer_names[plan_effect_layer(rule->effect, rule->reject)], seen[rule->effect]);
 	if (rule->existing == PLAN_EXISTING_RESET)
 		fprintf(out, "; open connections are reset at the inject");
 	if (rule->existing == PLAN_EXISTING_ADOPT)

@@ -6,13 +6,13 @@
 #include "user/controller/analysis_parts.h"
 
 /*
- * Where a unit stands among the others: when the attempt that decided it was due. For one that
- * needed no retry that is its place in the schedule. One that succeeded at the fifth try says
- * nothing good about the moments before that try.
+ * Where a unit stands among the others: at the start of the attempt that decided it. A unit that
+ * succeeded at the fifth try, or that a busy machine began late, says nothing good about the moments
+ * before. One that was given up before it began stands where it was due.
  */
 static uint64_t place(const struct unit *unit)
 {
-	return unit->attempts <= 1 ? unit->intended_at : unit->last_started_at;
+	return unit->attempts ? unit->last_started_at : unit->intended_at;
 }
 
 static int compare_units(const void *left, const void *right)

@@ -157,6 +157,11 @@ class FakeHost:
                 asyncio.ensure_future(self.end_window(fault, ends, "lifted"))
         return ends
 
+    def ended(self, t):
+        """When the last window ended, None before; by the clock, not by when a timer was served."""
+        ends = [window[1] for window in self.windows.values() if window[1] <= t]
+        return max(ends) if ends and not self.injected(t) else None
+
     def injected(self, t):
         return any(window[0] <= t < window[1] for window in self.windows.values())
 

@@ -291,6 +291,25 @@ static void test_lease_grace(void **state)
 	assert_true(engine_next(fixture->engine) == ~0ULL);
 }
 
+/* What a run that is over still holds is let go in its time, whether another one is armed or not.
+ */
+static void test_retired(void **state)
+{
+	struct fixture *fixture = *state;
+	struct engine *engine = fixture->engine;
+
+	assert_int_equal(engine_next(engine), 115 * SECOND);
+	engine->retired = (struct programs *)fixture; /* never looked into before its time */
+	engine->retired_until = 105 * SECOND;
+	assert_int_equal(engine_next(engine), 105 * SECOND);
+	engine_tick(engine, 105 * SECOND - 1);
+	assert_ptr_equal(engine->retired, fixture);
+	engine->control = NULL;
+	assert_int_equal(engine_next(engine), 105 * SECOND);
+	engine->retired = NULL;
+	assert_int_equal(engine_next(engine), UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +325,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lease, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_deadline, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lease_grace, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_retired, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
