@@ -79,7 +79,10 @@ static int fill(const json_t *reply, struct table *table)
 	table->rows = calloc(json_array_size(entries) + 1, sizeof(*table->rows));
 	if (!table->rows)
 		return -ENOMEM;
-	json_array_foreach(entries, i, entry) add(table, entry);
+	json_array_foreach(entries, i, entry)
+	{
+		add(table, entry);
+	}
 	qsort(table->rows, table->count, sizeof(*table->rows), compare);
 	return 0;
 }
@@ -155,7 +158,10 @@ double shadow_rate(const json_t *reply, uint64_t watched_ns)
 	uint64_t connections = 0;
 	size_t i;
 
-	json_array_foreach(entries, i, entry) connections += json_u64(entry, "connections");
+	json_array_foreach(entries, i, entry)
+	{
+		connections += json_u64(entry, "connections");
+	}
 	return per_second(connections, watched_ns);
 }
 

@@ -141,13 +141,13 @@ static int look_at(struct targets *targets, const char *path, const char *name, 
 
 static int watch(struct targets *targets, const char *path)
 {
-	_cleanup_free_ char *full = NULL, *copy = strdup(path);
+	_cleanup_free_ char *full = NULL;
 	struct watched *larger;
 	int descriptor;
 
 	if (targets->inotify < 0)
 		return 0;
-	if (!copy || asprintf(&full, "%s%s", targets->mount, path) < 0)
+	if (asprintf(&full, "%s%s", targets->mount, path) < 0)
 		return -ENOMEM;
 	descriptor = inotify_add_watch(targets->inotify, full,
 				       IN_CREATE | IN_DELETE | IN_ONLYDIR | IN_DONT_FOLLOW);
@@ -160,7 +160,10 @@ static int watch(struct targets *targets, const char *path)
 	if (!larger)
 		return -ENOMEM;
 	targets->watched = larger;
-	larger[targets->watched_count++] = (struct watched){descriptor, TAKE_PTR(copy)};
+	larger[targets->watched_count] = (struct watched){descriptor, strdup(path)};
+	if (!larger[targets->watched_count].path)
+		return -ENOMEM;
+	targets->watched_count++;
 	return 0;
 }
 

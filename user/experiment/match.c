@@ -317,15 +317,14 @@ int load_users(const struct yaml_node *node, struct strings *users, struct diagn
 
 	for (size_t i = 0; i < node_count(node) && r == 0; i++) {
 		const struct yaml_node *item = node_item(node, i);
-		const struct passwd *user;
-		char uid[16];
+		char uid[16], buffer[4096];
+		struct passwd entry, *user = NULL;
 
 		if (plan_user_is_valid(item->text)) {
 			r = strings_add(users, item->text);
 			continue;
 		}
-		user = getpwnam(item->text);
-		if (!user) {
+		if (getpwnam_r(item->text, &entry, buffer, sizeof(buffer), &user) || !user) {
 			diagnose(diagnostics, item->at, "user '%s' is unknown here", item->text);
 			suggest(diagnostics, "write the uid");
 			continue;
