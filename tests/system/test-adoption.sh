@@ -204,6 +204,7 @@ for i in range(30):
     response.read()
     print(response.status)
     time.sleep(0.2)' "$TESTBED_SHARED4"
+# shellcheck disable=SC2016 # node expands its own templates
 play node node -e '
 const http = require("http");
 const agent = new http.Agent({keepAlive: true, maxSockets: 1});
