@@ -32,7 +32,9 @@ int fail_in(struct failure *failure, int r, const char *format, ...)
 	used = vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	if (used >= 0 && (size_t)used < sizeof(text))
-		snprintf(text + used, sizeof(text) - (size_t)used, ": %s", failure->text);
+		/* What is too long is cut off. */
+		snprintf(text + used, sizeof(text) - (size_t)used, ": %.*s",
+			 (int)strnlen(failure->text, sizeof(text) - (size_t)used), failure->text);
 	memcpy(failure->text, text, sizeof(text));
 	errno = saved;
 	return r;

@@ -292,6 +292,25 @@ static int check_head(const struct plan *plan, struct failure *failure)
 	return check_count(plan->rules, plan->rules_count, FAULT_RULES_MAX, "rules", failure);
 }
 
+/* A packet does not tell its process or namespace, and a forwarded one is no user's of this host.
+ */
+static int check_owner_is_told(const struct plan *plan, const struct plan_rule *rule,
+			       struct failure *failure)
+{
+	const struct plan_match *match = &rule->match;
+	bool process = plan->commands.count > 0 || match->commands.count > 0;
+	bool user = plan->users.count > 0 || match->users.count > 0;
+	bool space = plan->namespaces.count > 0 || match->namespaces.count > 0;
+
+	if (match->interfaces.count > 0 && (process || user || space))
+		return fail(failure, -EINVAL,
+			    "forwarded traffic has no process, user or network namespace");
+	if (rule->effect == FAULT_EFFECT_DNS && (process || space))
+		return fail(failure, -EINVAL,
+			    "effect dns sees neither a query's process nor its network namespace");
+	return 0;
+}
+
 int plan_validate(const struct plan *plan, struct failure *failure)
 {
 	int r = check_head(plan, failure);
@@ -312,6 +331,8 @@ int plan_validate(const struct plan *plan, struct failure *failure)
 				    "[a-z0-9][a-z0-9_-]{0,47}",
 				    i + 1);
 		r = check_rule(rule, failure);
+		if (r == 0)
+			r = check_owner_is_told(plan, rule, failure);
 		if (r < 0)
 			return fail_in(failure, r, "fault %s", rule->fault);
 	}

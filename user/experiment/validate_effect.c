@@ -355,9 +355,6 @@ static int check_forwarded(const struct plan_rule *rule, struct failure *failure
 	if (rule->match.cgroups.count > 0 || rule->match.units.count > 0 ||
 	    rule->match.containers.count > 0)
 		return fail(failure, -EINVAL, "forwarded traffic has no cgroup");
-	if (rule->match.commands.count > 0 || rule->match.users.count > 0 ||
-	    rule->match.namespaces.count > 0)
-		return fail(failure, -EINVAL, "forwarded traffic has no process");
 	if (rule->match.names.count > 0 && rule->effect != FAULT_EFFECT_DNS)
 		return fail(failure, -EINVAL,
 			    "forwarded traffic is matched by address or port; only dns sees names");
@@ -377,10 +374,6 @@ int validate_effect(const struct plan_rule *rule, struct failure *failure)
 		return r;
 	if (rule->effect == FAULT_EFFECT_DNS && rule->match.names.count == 0)
 		return fail(failure, -EINVAL, "effect dns acts on names; none is matched");
-	if (rule->effect == FAULT_EFFECT_DNS &&
-	    (rule->match.commands.count > 0 || rule->match.namespaces.count > 0))
-		return fail(failure, -EINVAL,
-			    "effect dns sees neither a query's process nor its network namespace");
 	if (rule->match.http && !plan_effect_sees_http(rule->effect, rule->reject))
 		return fail(failure, -EINVAL,
 			    "effect %s acts before an HTTP request is seen; match without http",
