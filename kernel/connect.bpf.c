@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The connect layer: cgroup hooks on connect and on sends of unconnected UDP sockets. */
 #include "kernel/lookup.h"
+#include "kernel/owner.h"
+#include "kernel/shadow.h"
 #include "kernel/verdict.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set by the engine before loading: the kernel has bpf_set_retval (5.18). */
 const volatile __u8 config_has_retval = 1;
+
+/* Set by the engine before loading; all 0 when no rule names a network namespace. */
+const volatile __u32 config_task_nsproxy = 0;
+const volatile __u32 config_nsproxy_net = 0;
+const volatile __u32 config_net_inode = 0;
 
 #define ERRNO_ECONNREFUSED 111
 #define ERRNO_EHOSTUNREACH 113
@@ -35,6 +42,17 @@ static __always_inline __u64 look_cgroup(const struct fault_control *fault_contr
 	return mask;
 }
 
+static __always_inline __u64 look_current(const struct fault_control *fault_control)
+{
+	const struct owner_offsets offsets = {
+		.task_nsproxy = config_task_nsproxy,
+		.nsproxy_net = config_nsproxy_net,
+		.net_inode = config_net_inode,
+	};
+
+	return look_owner(fault_control, &offsets);
+}
+
 static __always_inline int refuse_with(int error)
 {
 	if (config_has_retval)
@@ -52,6 +70,8 @@ struct connect_decision {
 	__u32 error;	    /* errno of the rule that refuses; 0: none */
 	__u32 won;	    /* a rule acts: the later ones only count */
 	__u32 by_address;   /* the rule at hand matched by its learned address alone */
+	__u32 shadow;	    /* this is one */
+	__u64 shadowed;	    /* rules that would have hit */
 };
 
 /* What the rule does to the attempt: FAULT_REASON_HIT, or why nothing. */
@@ -60,14 +80,26 @@ static __always_inline int connect_ask(const struct connect_decision *decision,
 {
 	int reason = rule_verdict(index, decision->cookie, 0, decision->now);
 
-	if (reason != FAULT_REASON_HIT)
+	if (reason != FAULT_REASON_HIT && reason != FAULT_REASON_SHADOW)
 		return reason;
 	if (decision->won)
 		return FAULT_REASON_OUTRANKED;
+	if (reason == FAULT_REASON_SHADOW)
+		return reason;
 	/* What packets take is taken as they come. */
 	if (effect_is_of_packets(rule->effect) || effect_is_of_segments(rule->effect))
 		return reason;
 	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
+}
+
+/* The rule would have hit the attempt. */
+static __always_inline void connect_shadow(struct connect_decision *decision, __u32 index)
+{
+	decision->won = 1;
+	decision->shadowed |= 1ULL << (index & 63);
+	shadow_count(index, &decision->flow,
+		     SHADOW_HIT | SHADOW_CONNECTION |
+			     (decision->by_address ? SHADOW_ADDRESS_ONLY : 0));
 }
 
 /* Lets one rule act on the attempt. Every rule counts it; the first live one wins. */
@@ -80,6 +112,8 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 	if (!decision || !rule)
 		return 0;
 	count_arrival(index, MATCH_CONNECT, decision->now);
+	if (decision->shadow)
+		shadow_count(index, &decision->flow, SHADOW_CONNECT);
 	packets = effect_is_of_packets(rule->effect);
 	segments = effect_is_of_segments(rule->effect);
 	if (!segments && !effect_is_of_connects(rule->effect, rule->reject))
@@ -92,6 +126,8 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 		decision->link_rules |= 1ULL << (index & 63);
 	if (reason != FAULT_REASON_HIT) {
 		count_pass(index, &decision->flow, reason, decision->now);
+		if (reason == FAULT_REASON_SHADOW)
+			connect_shadow(decision, index);
 		return 0;
 	}
 	decision->won = 1;
@@ -137,7 +173,11 @@ static __always_inline int quic_decide(const struct fault_control *fault_control
 	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
 		__u32 index = mask_lowest(mask);
 
-		if (rule_verdict(index, 0, 0, now) == FAULT_REASON_HIT) {
+		int reason = rule_verdict(index, 0, 0, now);
+
+		if (reason == FAULT_REASON_SHADOW)
+			count_reason(index, FAULT_REASON_QUIC);
+		if (reason == FAULT_REASON_HIT) {
 			count_reason(index, FAULT_REASON_QUIC);
 			return refuse_with(ERRNO_ECONNREFUSED);
 		}
@@ -164,6 +204,9 @@ static __always_inline void socket_remember(const struct fault_control *fault_co
 	state->decided = match->decided;
 	state->packet_rules = decision->packet_rules;
 	state->link_rules = decision->link_rules;
+	state->shadowed = decision->shadowed;
+	if (decision->shadow)
+		shadow_remember(state);
 	state->port = flow->port;
 	__builtin_memcpy(state->address, flow->address, 16);
 }
@@ -173,7 +216,8 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 					   const struct flow *flow, const struct fault_match *match,
 					   __u64 now)
 {
-	struct connect_decision decision = {.flow = *flow, .now = now};
+	struct connect_decision decision = {
+		.flow = *flow, .now = now, .shadow = shadow_is_on(fault_control)};
 	struct bpf_sock *socket = context->sk;
 	__u64 needs_look = 0;
 
@@ -206,11 +250,16 @@ static __always_inline int connect_handle(struct bpf_sock_addr *context, const s
 	look_destination(fault_control, flow->address, &look.destination);
 	if (!(look.destination.rules & (look.port.rules | fault_control->quic_rules)))
 		return VERDICT_PASS;
-	look.cgroup = look_cgroup(fault_control);
+	look.cgroup = look_cgroup(fault_control) & look_current(fault_control);
 	look_learned(fault_control, flow->address, &look.learned);
 	now = bpf_ktime_get_boot_ns();
 	match_flow(fault_control, &look, now, &match);
+	if (shadow_is_on(fault_control))
+		shadow_identify_current();
 	if (match.protected_rules) {
+		if (shadow_is_on(fault_control))
+			shadow_count_rules(match.protected_rules, flow,
+					   SHADOW_CONNECT | SHADOW_PROTECTED);
 		/* The packet layer counts its own, which it has to look for anyway. */
 		count_reasons(match.protected_rules & ~fault_control->packet_rules,
 			      FAULT_REASON_PROTECTED);

@@ -116,24 +116,28 @@ enum fault_reason {
 	FAULT_REASON_FIRST = 18,	  /* matched, but behind the first ones that fail */
 	FAULT_REASON_ADMITTED = 19,	  /* admitted by a service of finite capacity */
 	FAULT_REASON_REJECTED = 20,	  /* rejected by it; these are hits too */
-	FAULT_REASON_COUNT = 21,
+	FAULT_REASON_SHADOW = 21,	  /* would have been hit: a shadow only counts */
+	FAULT_REASON_COUNT = 22,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };
 
 /* fault_control.flags */
 enum {
-	FAULT_CONTROL_NAMES = 1U << 0,	  /* some rule matches by name: learn DNS answers */
-	FAULT_CONTROL_MESSAGE = 1U << 1,  /* some rule needs the message layer */
-	FAULT_CONTROL_PACKET = 1U << 2,	  /* some rule needs the packet layer */
-	FAULT_CONTROL_SHADOW = 1U << 3,	  /* count only, touch nothing */
-	FAULT_CONTROL_CGROUP = 1U << 4,	  /* some rule names a cgroup */
-	FAULT_CONTROL_ANSWER = 1U << 5,	  /* some rule answers: follow where responses end */
-	FAULT_CONTROL_LINK = 1U << 6,	  /* some rule needs the link layer */
-	FAULT_CONTROL_STREAM = 1U << 7,	  /* some rule counts the bytes of the server */
-	FAULT_CONTROL_SCOPE = 1U << 16,	  /* the link layer asks map `scope` */
-	FAULT_CONTROL_INGRESS = 1U << 17, /* some rule looks at segments that arrive */
-	FAULT_CONTROL_FORWARD = 1U << 18, /* some rule is for forwarded traffic */
+	FAULT_CONTROL_NAMES = 1U << 0,	    /* some rule matches by name: learn DNS answers */
+	FAULT_CONTROL_MESSAGE = 1U << 1,    /* some rule needs the message layer */
+	FAULT_CONTROL_PACKET = 1U << 2,	    /* some rule needs the packet layer */
+	FAULT_CONTROL_SHADOW = 1U << 3,	    /* count only, touch nothing */
+	FAULT_CONTROL_CGROUP = 1U << 4,	    /* some rule names a cgroup */
+	FAULT_CONTROL_ANSWER = 1U << 5,	    /* some rule answers: follow where responses end */
+	FAULT_CONTROL_LINK = 1U << 6,	    /* some rule needs the link layer */
+	FAULT_CONTROL_STREAM = 1U << 7,	    /* some rule counts the bytes of the server */
+	FAULT_CONTROL_COMMAND = 1U << 8,    /* some rule names a process */
+	FAULT_CONTROL_USER = 1U << 9,	    /* some rule names a user */
+	FAULT_CONTROL_NAMESPACE = 1U << 10, /* some rule names a network namespace */
+	FAULT_CONTROL_SCOPE = 1U << 16,	    /* the link layer asks map `scope` */
+	FAULT_CONTROL_INGRESS = 1U << 17,   /* some rule looks at segments that arrive */
+	FAULT_CONTROL_FORWARD = 1U << 18,   /* some rule is for forwarded traffic */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -149,6 +153,9 @@ struct fault_control {
 	__u64 any_tcp_port;
 	__u64 any_udp_port;
 	__u64 any_cgroup;
+	__u64 any_command;
+	__u64 any_user;
+	__u64 any_namespace;
 	__u64 any_name;
 	__u64 any_path;
 	/* The same for protected destinations. */
@@ -321,6 +328,40 @@ struct fault_forwarded {
 	__u32 padding;
 };
 
+enum {
+	FAULT_COMMAND_MAX = 16,	    /* bytes of a process's name (comm), NUL included */
+	FAULT_SHADOW_NAME_MAX = 64, /* bytes of a name that a shadow tells; the rest is cut off */
+};
+
+/* Key of `shadow` (LRU): who asked for what. Texts are filled up with NULs. */
+struct fault_shadow_key {
+	__u32 rule;
+	__u32 port;
+	__u64 cgroup; /* id */
+	__u8 command[FAULT_COMMAND_MAX];
+	__u8 address[16];
+	__u8 name[FAULT_SHADOW_NAME_MAX]; /* SNI or Host in lower case; empty: none was seen */
+};
+
+/* What of it a shadow has counted. */
+struct fault_shadow {
+	__u64 connects;	      /* connection attempts that the rule matched */
+	__u64 requests;	      /* requests or ClientHellos that it matched */
+	__u64 hits;	      /* connects or requests that would have been hit */
+	__u64 connections;    /* connections with such hits */
+	__u64 protected_hits; /* connects to a protected destination that it matched */
+	__u64 address_only;   /* hits by a learned address alone */
+};
+
+/* Map `adoptees`, key: socket cookie. A connection that is to be looked at from now on. */
+struct fault_adoptee {
+	__u64 candidates; /* rules that may look at its stream */
+	__u64 by_address; /* name rules among them that own the address alone */
+	__u8 address[16]; /* destination */
+	__u32 port;
+	__u32 adopted; /* written by the kernel: 1 when it was taken */
+};
+
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
@@ -340,7 +381,7 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 24 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 27 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 112);
@@ -357,6 +398,9 @@ FAULT_ASSERT_SIZE(struct fault_learned, 24);
 FAULT_ASSERT_SIZE(struct fault_device, 16);
 FAULT_ASSERT_SIZE(struct fault_forwarded_key, 40);
 FAULT_ASSERT_SIZE(struct fault_forwarded, 24);
+FAULT_ASSERT_SIZE(struct fault_adoptee, 40);
+FAULT_ASSERT_SIZE(struct fault_shadow_key, 112);
+FAULT_ASSERT_SIZE(struct fault_shadow, 48);
 FAULT_ASSERT_SIZE(struct fault_event, 48);
 
 #endif

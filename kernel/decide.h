@@ -7,6 +7,7 @@
 #define FAULTD_DECIDE_H
 
 #include "kernel/lookup.h"
+#include "kernel/shadow.h"
 #include "kernel/verdict.h"
 
 /* What the front of a message was recognised as. */
@@ -30,9 +31,14 @@ struct message_decision {
 	__u32 first;	    /* the connection's first message */
 	__u32 out_of_step;  /* an earlier response is still due: an answer would overtake it */
 	__u32 address_only;
-	__u32 winner; /* 1 + the rule that acts; 0: none */
-	__u32 effect; /* of the winner */
-	__u32 stays;  /* a matched rule may still act on later messages */
+	__u32 winner;	   /* 1 + the rule that acts; 0: none */
+	__u32 effect;	   /* of the winner */
+	__u32 stays;	   /* a matched rule may still act on later messages */
+	__u32 shadow;	   /* this is one */
+	__u32 shadow_won;  /* a rule would have acted */
+	__u32 shadow_ends; /* it would have been the last that is heard of the connection */
+	__u32 padding;
+	__u64 shadowed; /* rules that would have hit this connection */
 };
 
 /* Why `effect` cannot be carried out on a message of this kind; HIT when it can. */
@@ -65,14 +71,38 @@ static __always_inline int message_ask(const struct message_decision *decision,
 		rule_verdict(index, decision->cookie,
 			     effect_is_of_requests(rule->effect, rule->reject) ? decision->item : 0,
 			     decision->now);
-	if (reason != FAULT_REASON_HIT)
+	if (reason != FAULT_REASON_HIT && reason != FAULT_REASON_SHADOW)
 		return reason;
-	if (decision->winner)
+	if (decision->winner || decision->shadow_won)
 		return FAULT_REASON_OUTRANKED;
+	if (reason == FAULT_REASON_SHADOW)
+		return reason;
 	/* What packets take is taken as they come. */
 	if (effect_is_of_packets(effect))
 		return reason;
 	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
+}
+
+/* Counts the message for a shadow. `reason` is what rule `index` does to it. */
+static __always_inline void message_shadow(struct message_decision *decision,
+					   const struct fault_rule *rule, __u32 index, int reason)
+{
+	__u64 bit = 1ULL << (index & 63);
+	__u32 what = decision->kind == KIND_LATER ? 0 : SHADOW_REQUEST;
+
+	if (what && decision->first && !(decision->connected & bit))
+		what |= SHADOW_CONNECT;
+	if (reason == FAULT_REASON_SHADOW) {
+		what |= SHADOW_HIT;
+		if (!(decision->shadowed & bit))
+			what |= SHADOW_CONNECTION;
+		if (decision->address_only && (rule->flags & FAULT_RULE_BY_NAME))
+			what |= SHADOW_ADDRESS_ONLY;
+		decision->shadowed |= bit;
+		decision->shadow_won = 1;
+		decision->shadow_ends = !effect_is_of_requests(rule->effect, rule->reject);
+	}
+	shadow_count(index, &decision->flow, what);
 }
 
 /* Lets one rule, matched in every dimension but the method, act on the message. */
@@ -99,6 +129,8 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 		count_arrival(index, MATCH_REQUEST, decision->now);
 	}
 	reason = message_ask(decision, rule, index, effect);
+	if (decision->shadow)
+		message_shadow(decision, rule, index, reason);
 	if (rule->effect == FAULT_EFFECT_HANG)
 		decision->stays = 1;
 	/* Packets ask for the window themselves: the connection may outlive it. */

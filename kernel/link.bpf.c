@@ -8,6 +8,7 @@
 #include "kernel/link.h"
 #include "kernel/inbound.h"
 #include "kernel/link_packet.h"
+#include "kernel/owner.h"
 #include "kernel/throttle.h"
 #include "kernel/verdict.h"
 
@@ -61,6 +62,18 @@ static __always_inline __u64 link_cgroup(const struct fault_control *fault_contr
 	return inside ? mask : 0;
 }
 
+/* Rules that cgroup and owner leave. A packet does not tell its process or namespace: rules that
+ * name one act on connections whose connect was seen. */
+static __always_inline __u64 link_owner(const struct fault_control *fault_control,
+					struct __sk_buff *buffer)
+{
+	__u64 mask = link_cgroup(fault_control, buffer);
+
+	if (fault_control->flags & FAULT_CONTROL_USER)
+		mask &= look_user(fault_control, bpf_get_socket_uid(buffer));
+	return mask & fault_control->any_command & fault_control->any_namespace;
+}
+
 /* A connection that no hook has seen: opened before arming, outside the scope, or by its peer. */
 static __always_inline void link_classify(struct __sk_buff *buffer, struct bpf_sock *socket,
 					  struct link_packet *packet, struct link_state *state)
@@ -75,7 +88,7 @@ static __always_inline void link_classify(struct __sk_buff *buffer, struct bpf_s
 		return;
 	look_destination(fault_control, packet->flow.address, &packet->look.destination);
 	look_learned(fault_control, packet->flow.address, &packet->look.learned);
-	packet->look.cgroup = link_cgroup(fault_control, buffer);
+	packet->look.cgroup = link_owner(fault_control, buffer);
 	match_flow(fault_control, &packet->look, packet->now, &packet->match);
 	if (packet->match.protected_rules & fault_control->link_rules)
 		count_reasons(packet->match.protected_rules & fault_control->link_rules,
@@ -336,16 +349,14 @@ static __always_inline int link_tcp_egress(struct __sk_buff *buffer, struct link
 	if (!socket)
 		return LINK_NEXT;
 	seen = bpf_sk_storage_get(&socket_state, socket, 0, 0);
-	if (seen && seen->adopted)
-		seen = NULL_POINTER;
-	state = link_know(buffer, socket, packet, seen != NULL_POINTER);
+	state = link_know(buffer, socket, packet, seen && !seen->adopted);
 	if (!state)
 		return LINK_NEXT;
 	mask = state->rules;
 	if (seen) {
 		mask |= seen->link_rules;
-		late = ~seen->decided;
-		facts.opened = 1;
+		late = ~(seen->decided | state->rules);
+		facts.opened = !seen->adopted;
 	}
 	if (!mask)
 		return LINK_NEXT;
@@ -384,9 +395,9 @@ static __always_inline int link_tcp_arrived(struct __sk_buff *buffer, struct lin
 		return LINK_NEXT;
 	mask = state->rules;
 	seen = bpf_sk_storage_get(&socket_state, socket, 0, 0);
-	if (seen && !seen->adopted) {
+	if (seen) {
 		mask |= seen->link_rules;
-		late = ~seen->decided;
+		late = ~(seen->decided | state->rules);
 	}
 	if (!mask)
 		return LINK_NEXT;
@@ -461,7 +472,7 @@ static __always_inline int link_udp_egress(struct __sk_buff *buffer, struct link
 		return LINK_NEXT;
 	mask = link_query_rules();
 	if (mask)
-		mask &= link_cgroup(fault_control, buffer);
+		mask &= link_owner(fault_control, buffer);
 	if (!mask)
 		return LINK_NEXT;
 	look_port(fault_control, &packet->flow, &packet->look.port);

@@ -20,6 +20,7 @@ enum socket_mode {
 	SOCKET_HUNG = 5,    /* a request was swallowed; so is what follows, until the rule ends */
 	SOCKET_NAMED = 6,   /* TLS whose name was matched: hang may still apply */
 	SOCKET_OPAQUE = 7,  /* not looked at any more */
+	SOCKET_ADOPTED = 8, /* was open before: the next message may be anything */
 };
 
 /* Where the server's side of a watched HTTP connection stands. */
@@ -63,6 +64,9 @@ struct socket_state {
 	__u32 adopted;	      /* it was open before: no hook has seen its connect */
 	__u32 port;
 	__u8 address[16];
+	__u64 shadowed;			 /* shadow: rules that would have hit this connection */
+	__u64 cgroup;			 /* shadow: of the process that connected */
+	__u8 command[FAULT_COMMAND_MAX]; /* shadow: its name */
 	struct bpf_spin_lock lock; /* of `received`: segments arrive on several CPUs at once */
 };
 
@@ -100,6 +104,7 @@ struct scratch {
 	struct fault_path_key path;
 	struct dns_name dns_name;
 	struct dns_record record;
+	struct fault_shadow_key shadow;
 };
 
 struct {
@@ -226,11 +231,43 @@ struct {
 } devices SEC(".maps") __weak;
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u8[FAULT_COMMAND_MAX]);
+	__type(value, __u64);
+} commands SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u64);
+} users SEC(".maps") __weak;
+
+/* Key: inode of the network namespace in nsfs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u64);
+} namespaces SEC(".maps") __weak;
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, __u8[16]);
 	__type(value, struct fault_learned);
 } addresses SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct fault_shadow_key);
+	__type(value, struct fault_shadow);
+} shadow SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
@@ -252,6 +289,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } stream SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct fault_adoptee);
+} adoptees SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -24,6 +24,9 @@ static __always_inline int message_act(struct sk_msg_md *message, struct socket_
 {
 	state->packet_rules |= decision->packet_rules;
 	state->link_rules |= decision->link_rules;
+	state->shadowed = decision->shadowed;
+	if (decision->shadow_ends)
+		return message_pass_for_good(message, state);
 	if (!decision->winner)
 		return -1;
 	switch (decision->effect) {
@@ -70,6 +73,12 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 	return SK_PASS;
 }
 
+/* Whether a message may as well be part of a body as begin a request. */
+static __always_inline int message_is_midway(const struct socket_state *state)
+{
+	return state->mode == SOCKET_HTTP || state->mode == SOCKET_ADOPTED;
+}
+
 /*
  * What begins like a request but is none, or not yet. A head that is not whole is held back until
  * more of it comes: a server would not answer it either.
@@ -77,7 +86,7 @@ static __always_inline int message_pass_request(struct sk_msg_md *message,
 static __always_inline int message_not_request(struct sk_msg_md *message,
 					       struct socket_state *state, int result)
 {
-	if (state->mode == SOCKET_HTTP &&
+	if (message_is_midway(state) &&
 	    (result == HTTP_NOT || state->response.state != RESPONSE_IDLE))
 		return SK_PASS; /* part of a body */
 	if (result == HTTP_INCOMPLETE) {
@@ -120,6 +129,7 @@ static __always_inline void message_begin(struct message_decision *decision,
 	decision->now = bpf_ktime_get_boot_ns();
 	decision->kind = kind;
 	decision->first = state->mode == SOCKET_FRESH;
+	decision->shadowed = state->shadowed;
 	decision->out_of_step = state->response.state != RESPONSE_IDLE || message_unread(message);
 }
 
@@ -166,6 +176,10 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 	mask = match_stream(fault_control, state->candidates, state->by_address, has_name, named, 1,
 			    look_paths(fault_control, memory));
 	state->requests++;
+	if (shadow_is_on(fault_control)) {
+		decision.shadow = 1;
+		shadow_identify_stream(state, head->host_at, head->host_length);
+	}
 	message_decide(&decision, mask);
 	verdict = message_act(message, state, &decision, head);
 	if (verdict >= 0)
@@ -205,6 +219,11 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 	if (hidden)
 		count_reasons(hidden,
 			      result == TLS_NOT ? FAULT_REASON_NOT_HTTP : FAULT_REASON_TLS_HIDES);
+	if (shadow_is_on(fault_control)) {
+		decision.shadow = 1;
+		shadow_identify_stream(state, memory->hello.name_at,
+				       result == TLS_NAME ? memory->hello.name_length : 0);
+	}
 	message_decide(&decision, mask);
 	verdict = message_act(message, state, &decision, &memory->head);
 	if (verdict >= 0)
@@ -223,6 +242,25 @@ static __always_inline int message_later(struct sk_msg_md *message, struct socke
 
 	message_begin(&decision, message, state, KIND_LATER);
 	message_decide(&decision, state->candidates);
+	if (!decision.winner)
+		return SK_PASS;
+	state->mode = SOCKET_HUNG;
+	state->hung_rule = decision.winner - 1;
+	return message_swallow(message);
+}
+
+/*
+ * Bytes on an adopted connection that begin no request: inside TLS, or of a protocol that is not
+ * known. Only a hang that the address decides can act on them.
+ */
+static __always_inline int message_adopted(struct sk_msg_md *message, struct socket_state *state,
+					   const struct fault_control *fault_control)
+{
+	struct message_decision decision;
+	__u64 mask = match_stream(fault_control, state->candidates, state->by_address, 0, 0, 0, 0);
+
+	message_begin(&decision, message, state, KIND_LATER);
+	message_decide(&decision, mask);
 	if (!decision.winner)
 		return SK_PASS;
 	state->mode = SOCKET_HUNG;
@@ -256,14 +294,15 @@ static __always_inline int message_look(struct sk_msg_md *message, struct socket
 	struct scratch *memory = scratch_get(SCRATCH_MESSAGE);
 	__u8 first;
 
-	if (state->mode == SOCKET_HTTP && !message_may_be_request(message))
-		return SK_PASS;
+	if (message_is_midway(state) && !message_may_be_request(message))
+		return state->mode == SOCKET_HTTP ? SK_PASS
+						  : message_adopted(message, state, fault_control);
 	if (!memory || message_load(message, &memory->text)) {
 		count_reasons(state->candidates, FAULT_REASON_KERNEL_ERROR);
 		return message_pass_for_good(message, state);
 	}
 	first = text_at(&memory->text, 0);
-	if (state->mode == SOCKET_HTTP || (first >= 'A' && first <= 'Z'))
+	if (message_is_midway(state) || (first >= 'A' && first <= 'Z'))
 		return message_http(message, state, fault_control, memory);
 	return message_opening(message, state, fault_control, memory);
 }

@@ -6,6 +6,7 @@
  */
 #include "kernel/inbound.h"
 #include "kernel/lookup.h"
+#include "kernel/owner.h"
 #include "kernel/response.h"
 #include "kernel/verdict.h"
 
@@ -89,10 +90,22 @@ static __always_inline __u64 look_cgroup(const struct fault_control *fault_contr
 	return mask;
 }
 
+/* Rules that cgroup and owner leave. A packet does not tell its process or namespace: of the rules
+ * that name one, those hold that the connect or the send found, `remembered`. */
+static __always_inline __u64 packet_owner(const struct fault_control *fault_control,
+					  struct __sk_buff *buffer, __u64 remembered)
+{
+	__u64 mask = look_cgroup(fault_control, buffer);
+
+	if (fault_control->flags & FAULT_CONTROL_USER)
+		mask &= look_user(fault_control, bpf_get_socket_uid(buffer));
+	return mask & ((fault_control->any_command & fault_control->any_namespace) | remembered);
+}
+
 /* Rules of the packet layer that `flow` is matched by, its destination alone deciding. */
 static __always_inline __u64 packet_match(const struct fault_control *fault_control,
 					  struct __sk_buff *buffer, const struct flow *flow,
-					  __u64 now)
+					  __u64 remembered, __u64 now)
 {
 	struct fault_match match;
 	struct fault_look look;
@@ -102,7 +115,7 @@ static __always_inline __u64 packet_match(const struct fault_control *fault_cont
 		return 0;
 	look_destination(fault_control, flow->address, &look.destination);
 	look_learned(fault_control, flow->address, &look.learned);
-	look.cgroup = look_cgroup(fault_control, buffer);
+	look.cgroup = packet_owner(fault_control, buffer, remembered);
 	match_flow(fault_control, &look, now, &match);
 	if (match.protected_rules)
 		count_reasons(match.protected_rules & fault_control->packet_rules,
@@ -132,7 +145,7 @@ static __always_inline struct socket_state *packet_adopt(const struct fault_cont
 	} else {
 		return NULL_POINTER;
 	}
-	mask = packet_match(fault_control, buffer, &flow, now);
+	mask = packet_match(fault_control, buffer, &flow, 0, now);
 	state = bpf_sk_storage_get(&socket_state, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state)
 		return NULL_POINTER;
@@ -207,6 +220,25 @@ static __always_inline int packet_lose(__u64 mask, const struct packet_question 
 	return 0;
 }
 
+/* What the connect or the last send of a UDP socket found for this destination. */
+static __always_inline __u64 packet_remembered(struct __sk_buff *buffer, const struct flow *flow)
+{
+	struct bpf_sock *socket = buffer->sk;
+	const struct socket_state *state;
+	const __u64 *left, *right;
+
+	if (socket)
+		socket = bpf_sk_fullsock(socket);
+	if (!socket)
+		return 0;
+	state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	if (!state || state->port != flow->port)
+		return 0;
+	left = (const __u64 *)state->address;
+	right = (const __u64 *)flow->address;
+	return left[0] == right[0] && left[1] == right[1] ? state->packet_rules : 0;
+}
+
 static __always_inline int packet_udp(const struct fault_control *fault_control,
 				      struct __sk_buff *buffer, const struct packet *packet)
 {
@@ -215,7 +247,8 @@ static __always_inline int packet_udp(const struct fault_control *fault_control,
 
 	if (packet_flow(buffer, packet, &question.flow))
 		return PACKET_PASS;
-	mask = packet_match(fault_control, buffer, &question.flow, question.now);
+	mask = packet_match(fault_control, buffer, &question.flow,
+			    packet_remembered(buffer, &question.flow), question.now);
 	if (!mask)
 		return PACKET_PASS;
 	question.cookie = bpf_get_socket_cookie(buffer);

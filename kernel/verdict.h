@@ -21,8 +21,9 @@ static __always_inline int rule_is_spent(const struct fault_rule *rule,
 }
 
 /*
- * Whether `rule` acts now on item `item` of connection `cookie`: FAULT_REASON_HIT, or why not.
- * FAULT_REASON_KERNEL_ERROR when there is no such rule.
+ * Whether `rule` acts now on item `item` of connection `cookie`: FAULT_REASON_HIT, or why not;
+ * in a shadow FAULT_REASON_SHADOW in the place of a hit. FAULT_REASON_KERNEL_ERROR when there is no
+ * such rule.
  */
 FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
 {
@@ -33,6 +34,12 @@ FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
 
 	if (!fault_control || !window || !rule)
 		return FAULT_REASON_KERNEL_ERROR;
+	/* A shadow has no window: it tells what an open one would come to. */
+	if (fault_control->flags & FAULT_CONTROL_SHADOW)
+		return effect_share(fault_control->seed, cookie, item, index,
+				    rule->shape.ramp_over ? rule->shape.ramp_to : rule->share)
+			       ? FAULT_REASON_SHADOW
+			       : FAULT_REASON_SHARE;
 	reason = effect_live(fault_control, window, now);
 	if (reason != FAULT_REASON_HIT)
 		return reason;

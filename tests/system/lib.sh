@@ -282,6 +282,23 @@ assert_contains() {
 	[[ $1 == *"$2"* ]] || fail "${3:-text}: '$1' does not contain '$2'"
 }
 
+# make_cgroup NAME: a cgroup NAME below the testbed's, taken down with it. drop_cgroup NAME: removes
+# it when its processes have gone.
+make_cgroup() {
+	mkdir -p "$TESTBED_CGROUP/$1"
+}
+
+drop_cgroup() {
+	await 3 rmdir "$TESTBED_CGROUP/$1" 2>/dev/null
+}
+
+# target_events WORD: how many of these events the run has reported.
+target_events() {
+	curl --silent --max-time 0.5 --unix-socket "$TESTBED_SOCKET" \
+		"http://faultd/v1/events?run=$run" 2>/dev/null |
+		jq --raw-output --arg word "$1" 'select(.event == $word) | .target' | wc -l
+}
+
 # now_ns: CLOCK_BOOTTIME as far as a shell can tell it, in whole centiseconds.
 now_ns() {
 	local uptime _

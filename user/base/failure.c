@@ -22,22 +22,20 @@ int fail(struct failure *failure, int r, const char *format, ...)
 
 int fail_in(struct failure *failure, int r, const char *format, ...)
 {
-	char inner[sizeof(failure->text)];
+	char text[sizeof(failure->text)];
 	int saved = errno, used;
 	va_list arguments;
-	size_t room;
 
 	if (!failure)
 		return r;
-	memcpy(inner, failure->text, sizeof(inner));
 	va_start(arguments, format);
-	used = vsnprintf(failure->text, sizeof(failure->text), format, arguments);
+	used = vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (used >= 0 && (size_t)used + sizeof(": ") < sizeof(failure->text)) {
-		room = sizeof(failure->text) - (size_t)used;
-		/* What does not fit any more is cut off at the end. */
-		snprintf(failure->text + used, room, ": %.*s", (int)(room - sizeof(": ")), inner);
-	}
+	if (used >= 0 && (size_t)used < sizeof(text))
+		/* What is too long is cut off. */
+		snprintf(text + used, sizeof(text) - (size_t)used, ": %.*s",
+			 (int)strnlen(failure->text, sizeof(text) - (size_t)used), failure->text);
+	memcpy(failure->text, text, sizeof(text));
 	errno = saved;
 	return r;
 }

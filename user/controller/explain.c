@@ -69,6 +69,11 @@ static void print_match(const struct plan_match *match, FILE *out)
 		if (match->methods & (1U << i))
 			fprintf(out, "%s%s", any++ ? "," : " method ", fault_method_name(i));
 	print_strings("cgroup", &match->cgroups, out);
+	print_strings("unit", &match->units, out);
+	print_strings("container", &match->containers, out);
+	print_strings("process", &match->commands, out);
+	print_strings("user", &match->users, out);
+	print_strings("namespace", &match->namespaces, out);
 	if (match->http && !match->paths.count && !match->methods)
 		fprintf(out, " (HTTP requests only)");
 }
@@ -152,8 +157,10 @@ static void print_effect(const struct plan_rule *rule, FILE *out)
 		fprintf(out, ", %.4g%% of them", rule->share / 10000.0);
 	fprintf(out, "; %s layer: the client sees %s",
 		layer_names[plan_effect_layer(rule->effect, rule->reject)], seen[rule->effect]);
-	if (rule->existing_reset)
+	if (rule->existing == PLAN_EXISTING_RESET)
 		fprintf(out, "; open connections are reset at the inject");
+	if (rule->existing == PLAN_EXISTING_ADOPT)
+		fprintf(out, "; open connections are adopted at the inject");
 }
 
 static void print_fault(const struct fault *fault, FILE *out)
@@ -178,10 +185,16 @@ static void print_fault(const struct fault *fault, FILE *out)
 static void print_scope(const struct experiment *experiment, FILE *out)
 {
 	fprintf(out, "scope: ");
-	if (!experiment->scope_cgroups.count && !experiment->scope_units.count)
+	if (!experiment->scope_cgroups.count && !experiment->scope_units.count &&
+	    !experiment->scope_containers.count && !experiment->scope_commands.count &&
+	    !experiment->scope_users.count && !experiment->scope_namespaces.count)
 		fprintf(out, "the whole host, as far as the daemon's policy allows");
 	print_strings("cgroups", &experiment->scope_cgroups, out);
 	print_strings("units", &experiment->scope_units, out);
+	print_strings("containers", &experiment->scope_containers, out);
+	print_strings("processes", &experiment->scope_commands, out);
+	print_strings("users", &experiment->scope_users, out);
+	print_strings("namespaces", &experiment->scope_namespaces, out);
 	fprintf(out, "\nprotected:");
 	for (size_t i = 0; i < experiment->protect_count; i++)
 		fprintf(out, "%s %s", i ? "," : "", experiment->protect[i].text);

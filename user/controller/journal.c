@@ -13,6 +13,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/controller/record_json.h"
+#include "user/controller/state.h"
 
 enum { SLUG_SIZE = 48 };
 
@@ -42,9 +43,7 @@ static void make_slug(const char *title, char slug[SLUG_SIZE])
 static int default_directory(const char *title, uint64_t realtime_ns, char buffer[PATH_MAX],
 			     struct failure *failure)
 {
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	char time[CLOCK_RFC3339_SIZE], slug[SLUG_SIZE];
-	int used;
+	char time[CLOCK_RFC3339_SIZE], slug[SLUG_SIZE], below[SLUG_SIZE + CLOCK_RFC3339_SIZE + 8];
 
 	make_slug(title, slug);
 	clock_format_rfc3339(realtime_ns, time);
@@ -52,38 +51,8 @@ static int default_directory(const char *title, uint64_t realtime_ns, char buffe
 	for (char *byte = time; *byte; byte++)
 		if (*byte == ':')
 			*byte = '-';
-	if (state && state[0] == '/')
-		used = snprintf(buffer, PATH_MAX, "%s/faultctl/runs/%s-%s", state, time, slug);
-	else if (home && home[0] == '/')
-		used = snprintf(buffer, PATH_MAX, "%s/.local/state/faultctl/runs/%s-%s", home, time,
-				slug);
-	else
-		return fail(failure, -ENOENT,
-			    "neither XDG_STATE_HOME nor HOME is set: say "
-			    "--output DIRECTORY");
-	if (used >= PATH_MAX)
-		return fail(failure, -ENAMETOOLONG, "the journal's path is too long");
-	return 0;
-}
-
-static int make_directories(const char *path, struct failure *failure)
-{
-	char part[PATH_MAX];
-	size_t length = strlen(path);
-
-	if (length == 0 || length >= sizeof(part))
-		return fail(failure, -ENAMETOOLONG, "not a usable directory: \"%s\"", path);
-	memcpy(part, path, length + 1);
-	for (size_t i = 1; i <= length; i++) {
-		if (part[i] != '/' && part[i] != '\0')
-			continue;
-		part[i] = '\0';
-		if (mkdir(part, 0777) < 0 && errno != EEXIST)
-			return fail(failure, -errno, "cannot make %s: %s", part, strerror(errno));
-		if (i < length)
-			part[i] = '/';
-	}
-	return 0;
+	snprintf(below, sizeof(below), "runs/%s-%s", time, slug);
+	return state_path(below, buffer, failure);
 }
 
 int journal_create(const char *directory, const char *title, uint64_t realtime_ns,
@@ -101,7 +70,7 @@ int journal_create(const char *directory, const char *title, uint64_t realtime_n
 			return r;
 		directory = buffer;
 	}
-	r = make_directories(directory, failure);
+	r = state_make_directories(directory, failure);
 	if (r < 0)
 		return r;
 	if (snprintf(journal->path, sizeof(journal->path), "%s/journal.jsonl", directory) >=

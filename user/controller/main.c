@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/number.h"
 #include "user/controller/client.h"
 #include "user/controller/verb.h"
@@ -12,6 +13,7 @@
 /* What an option of the command line is called; the key is also what struct verb lists. */
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
 enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
+enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f' };
 
 static const struct argp_option all_options[] = {
 	{"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (" CLIENT_SOCKET_DEFAULT ")", 0},
@@ -21,9 +23,16 @@ static const struct argp_option all_options[] = {
 	{"seed", KEY_SEED, "N", 0, "Seed of the schedule and of shares (random)", 0},
 	{"quiet", KEY_QUIET, NULL, 0, "No progress on stderr", 0},
 	{"as-root", KEY_AS_ROOT, NULL, 0, "Run commands as root, also under sudo", 0},
+	{"watch", KEY_WATCH, "TIME", 0,
+	 "Arm as a shadow for that long and say whom the plan would hit", 0},
+	{"require-plan", KEY_REQUIRE_PLAN, NULL, 0,
+	 "Run only what `plan --watch` has watched within a day", 0},
 	{"presets", KEY_PRESETS, "DIR", 0, "Directory of the presets", 0},
 	{"answers", KEY_ANSWERS, NULL, 0, "The named answers instead of the presets", 0},
 };
+
+#define WATCH_LOWEST  NS_PER_S
+#define WATCH_HIGHEST (23 * 3600 * NS_PER_S)
 
 struct invocation {
 	const struct verb *verb;
@@ -47,6 +56,14 @@ static error_t parse_seed(struct argp_state *state, const char *text, struct arg
 	if (number_parse_u64(text, 0, INT64_MAX, &arguments->seed) < 0)
 		argp_error(state, "a seed is a whole number below 2^63, not %s", text);
 	arguments->has_seed = true;
+	return 0;
+}
+
+static error_t parse_watch(struct argp_state *state, const char *text, struct arguments *arguments)
+{
+	if (number_parse_duration(text, &arguments->watch_ns) < 0 ||
+	    arguments->watch_ns < WATCH_LOWEST || arguments->watch_ns > WATCH_HIGHEST)
+		argp_error(state, "a time to watch is 1s to 23h, not %s", text);
 	return 0;
 }
 
@@ -82,6 +99,11 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return parse_seed(state, text, arguments);
 	case KEY_QUIET:
 		arguments->quiet = true;
+		return 0;
+	case KEY_WATCH:
+		return parse_watch(state, text, arguments);
+	case KEY_REQUIRE_PLAN:
+		arguments->require_plan = true;
 		return 0;
 	case KEY_ANSWERS:
 		arguments->answers = true;

@@ -255,6 +255,7 @@ static int apply_inject(struct history *history, const json_t *record, struct fa
 			.planned_end = json_u64(record, "ends_at_ns"),
 			.existing_found = json_u64(record, "existing_found"),
 			.existing_reset = json_u64(record, "existing_reset"),
+			.existing_adopted = json_u64(record, "existing_adopted"),
 		};
 
 		if (index < 0)

@@ -92,7 +92,7 @@ struct window {
 	uint64_t ended_first, ended_last; /* the end lies in [first, last]; 0: still open */
 	enum lift_cause cause;
 	uint64_t first_hit_at;
-	uint64_t existing_found, existing_reset;
+	uint64_t existing_found, existing_reset, existing_adopted;
 };
 
 /* Why the run ended. */

@@ -253,7 +253,7 @@ static void episode_head(const struct history *history, const struct episode *ep
 			 size_t number, FILE *out)
 {
 	char text[REPORT_TIME_SIZE];
-	uint64_t found = 0, reset = 0;
+	uint64_t found = 0, reset = 0, adopted = 0;
 
 	fprintf(out, "\nEpisode %zu:", number);
 	for (size_t i = 0; i < episode->windows_count; i++) {
@@ -262,6 +262,7 @@ static void episode_head(const struct history *history, const struct episode *ep
 		fprintf(out, "%s %s", i ? "," : "", history->faults.items[window->fault]);
 		found += window->existing_found;
 		reset += window->existing_reset;
+		adopted += window->existing_adopted;
 	}
 	report_time(episode->injected_first - history->started_at, text);
 	fprintf(out, "; injected at %s", text);
@@ -276,8 +277,9 @@ static void episode_head(const struct history *history, const struct episode *ep
 		fprintf(out, ", ended at %s (%s)", text, lift_cause_name(episode->cause));
 	}
 	if (found)
-		fprintf(out, "; %llu connections were open, %llu reset", (unsigned long long)found,
-			(unsigned long long)reset);
+		fprintf(out, "; %llu connections were open, %llu reset, %llu adopted",
+			(unsigned long long)found, (unsigned long long)reset,
+			(unsigned long long)adopted);
 	fputs("\n\n", out);
 }
 

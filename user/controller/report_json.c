@@ -167,6 +167,7 @@ static json_t *windows_to_json(const struct history *history, const struct episo
 		put_instant(object, "first_hit_at_ns", window->first_hit_at);
 		put(object, "existing_found", window->existing_found);
 		put(object, "existing_reset", window->existing_reset);
+		put(object, "existing_adopted", window->existing_adopted);
 		json_array_append_new(array, object);
 	}
 	return array;

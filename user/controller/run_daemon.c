@@ -126,6 +126,7 @@ static void note_event(struct run *run, const json_t *event)
 {
 	const char *name = json_text(event, "event"), *cause = json_text(event, "cause");
 	const char *destination = json_text(event, "destination");
+	const char *target = json_text(event, "target");
 	const json_t *faults = json_object_get(event, "faults"), *fault;
 	char text[256];
 	size_t used = 0, i;
@@ -134,6 +135,9 @@ static void note_event(struct run *run, const json_t *event)
 	if (strcmp(name, "armed") == 0 || strcmp(name, "injected") == 0 ||
 	    strcmp(name, "disarmed") == 0)
 		return;
+	/* A cgroup that came or went stands where other events have what was hit. */
+	if (target)
+		destination = target;
 	json_array_foreach(faults, i, fault)
 	{
 		if (used < sizeof(text))

@@ -75,14 +75,16 @@ static void on_injected(void *data, const struct client_reply *reply)
 	}
 	starts_at = json_u64(reply->body, "starts_at_ns");
 	found = json_u64(reply->body, "existing_found");
-	run_record(run, json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "record", "inject",
-				  "at_ns", (json_int_t)reply->ended_at, "sent_ns",
+	run_record(run, json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "record",
+				  "inject", "at_ns", (json_int_t)reply->ended_at, "sent_ns",
 				  (json_int_t)reply->sent_at, "faults",
 				  record_of_faults(&run->history, step->faults, step->faults_count),
 				  "starts_at_ns", (json_int_t)starts_at, "ends_at_ns",
 				  (json_int_t)json_u64(reply->body, "ends_at_ns"), "existing_found",
 				  (json_int_t)found, "existing_reset",
-				  (json_int_t)json_u64(reply->body, "existing_reset")));
+				  (json_int_t)json_u64(reply->body, "existing_reset"),
+				  "existing_adopted",
+				  (json_int_t)json_u64(reply->body, "existing_adopted")));
 	list_faults(run, step, names, sizeof(names));
 	progress_note(run->progress, starts_at, "injected %s for %.3f s", names,
 		      (double)step->for_ns / (double)NS_PER_S);

@@ -8,10 +8,12 @@
 const struct verb verbs[] = {
 	{"validate", verb_validate, "FILE...", 1, SIZE_MAX, "p",
 	 "Check experiment files; needs no daemon and no privilege", NULL},
-	{"plan", verb_plan, "FILE", 1, 1, "onp", "Say what a run would do, without a daemon",
-	 "-o json prints the plan that the daemon "
-	 "would be sent."},
-	{"run", verb_run, "FILE", 1, 1, "sdonqrp", "Run an experiment and report its verdict",
+	{"plan", verb_plan, "FILE", 1, 1, "sonpw", "Say what a run would do, without a daemon",
+	 "-o json prints the plan that the daemon would be sent. With --watch the daemon counts "
+	 "for a "
+	 "while what each fault would hit, by unit, process, destination and name; nothing is "
+	 "touched."},
+	{"run", verb_run, "FILE", 1, 1, "sdonqrpf", "Run an experiment and report its verdict",
 	 "Commands of workflows run as the invoking user, also when faultctl itself was started "
 	 "through sudo; --as-root leaves them to root. The first SIGINT lifts the faults and "
 	 "reports; a second one ends at once."},

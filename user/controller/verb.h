@@ -13,7 +13,7 @@
 
 /* Exit codes that no verdict stands for. What cannot even begin (no memory, no directory for the
  * journal) shares the code of bad input: 1 would read as a missed budget. */
-enum { EXIT_USAGE = 2, EXIT_BROKEN = 2 };
+enum { EXIT_USAGE = 2, EXIT_BROKEN = 2, EXIT_DENIED = 4, EXIT_INTERRUPTED = 130 };
 
 /* What the command line said; an option that the verb does not take keeps its default. */
 struct arguments {
@@ -24,6 +24,8 @@ struct arguments {
 	bool has_seed;
 	uint64_t seed;
 	bool quiet, as_root;
+	uint64_t watch_ns; /* 0: explain, without a daemon */
+	bool require_plan;
 	bool answers; /* what `presets` lists: the named answers */
 	char **operands;
 	size_t operands_count;
@@ -60,6 +62,9 @@ int verb_load(const struct arguments *arguments, const char *path,
 void verb_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The seed of the command line, or a fresh one. */
 uint64_t verb_seed(const struct arguments *arguments);
+
+/* Arms `plan` as a shadow for arguments->watch_ns and prints whom it would hit. The exit code. */
+int shadow_watch(const struct arguments *arguments, const struct plan *plan);
 
 /* Prints what would be done, for `plan`. 0 or -errno. */
 int explain_experiment(const struct experiment *experiment, const struct plan *plan, FILE *out);

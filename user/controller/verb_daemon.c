@@ -5,68 +5,9 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/controller/client.h"
+#include "user/controller/conversation.h"
 #include "user/controller/record_json.h"
 #include "user/controller/verb.h"
-
-enum { CALL_TIMEOUT_S = 10 };
-
-/* One call at a time: the loop runs until its reply is there. */
-struct conversation {
-	struct loop *loop;
-	struct http *http;
-	struct client *client;
-	json_t *body;
-	int exit_code;
-};
-
-static void on_reply(void *data, const struct client_reply *reply)
-{
-	struct conversation *conversation = data;
-
-	conversation->exit_code = 0;
-	if (reply->outcome == CLIENT_OK) {
-		conversation->body = json_incref((json_t *)reply->body);
-	} else {
-		verb_complain("%s", reply->text);
-		conversation->exit_code = client_exit_code(reply);
-	}
-	loop_stop(conversation->loop);
-}
-
-static int begin(struct conversation *conversation, const char *socket_path)
-{
-	*conversation = (struct conversation){0};
-	if (loop_new(&conversation->loop) < 0 ||
-	    http_new(conversation->loop, &conversation->http) < 0 ||
-	    client_new(conversation->http, socket_path, &conversation->client) < 0) {
-		verb_complain("out of memory");
-		return EXIT_BROKEN;
-	}
-	return 0;
-}
-
-static void end(struct conversation *conversation)
-{
-	json_decref(conversation->body);
-	client_free(conversation->client);
-	http_free(conversation->http);
-	loop_free(conversation->loop);
-}
-
-/* Asks, and replaces the last reply's body. 0 or the exit code; what failed has been said. */
-static int ask(struct conversation *conversation, const char *method, const char *path,
-	       json_t *body)
-{
-	json_decref(conversation->body);
-	conversation->body = NULL;
-	conversation->exit_code = EXIT_BROKEN;
-	if (client_call(conversation->client, method, path, body, CALL_TIMEOUT_S * NS_PER_S,
-			on_reply, conversation) < 0 ||
-	    loop_run(conversation->loop) < 0)
-		verb_complain("the call could not be made");
-	return conversation->exit_code;
-}
 
 /* "in 2.50s", "3.10s ago", "-" for an instant of 0. */
 static void print_instant(const char *label, uint64_t at, uint64_t now)
@@ -129,17 +70,17 @@ static void print_status(const json_t *status)
 int verb_status(const struct arguments *arguments)
 {
 	struct conversation conversation;
-	int code = begin(&conversation, arguments->socket_path);
+	int code = conversation_begin(&conversation, arguments->socket_path);
 
 	if (code == 0)
-		code = ask(&conversation, "GET", "/v1/status", NULL);
+		code = conversation_ask(&conversation, "GET", "/v1/status", NULL);
 	if (code == 0 && arguments->format == REPORT_JSON) {
 		json_dumpf(conversation.body, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (code == 0) {
 		print_status(conversation.body);
 	}
-	end(&conversation);
+	conversation_end(&conversation);
 	return code;
 }
 
@@ -160,34 +101,34 @@ int verb_lift(const struct arguments *arguments)
 	struct conversation conversation;
 	const char *run = NULL;
 	char path[256];
-	int code = begin(&conversation, arguments->socket_path);
+	int code = conversation_begin(&conversation, arguments->socket_path);
 
 	if (code == 0)
-		code = ask(&conversation, "GET", "/v1/status", NULL);
+		code = conversation_ask(&conversation, "GET", "/v1/status", NULL);
 	if (code == 0)
 		run = json_text(conversation.body, "run");
 	if (code == 0 && (!run || !*run)) {
 		puts("no run on this host; nothing to lift");
 	} else if (code == 0) {
 		snprintf(path, sizeof(path), "/v1/runs/%s/lift", run);
-		code = ask(&conversation, "POST", path, fault_list(arguments));
+		code = conversation_ask(&conversation, "POST", path, fault_list(arguments));
 		if (code == 0)
 			puts("lifted");
 	}
-	end(&conversation);
+	conversation_end(&conversation);
 	return code;
 }
 
 static int post(const struct arguments *arguments, const char *path, const char *said)
 {
 	struct conversation conversation;
-	int code = begin(&conversation, arguments->socket_path);
+	int code = conversation_begin(&conversation, arguments->socket_path);
 
 	if (code == 0)
-		code = ask(&conversation, "POST", path, NULL);
+		code = conversation_ask(&conversation, "POST", path, NULL);
 	if (code == 0)
 		puts(said);
-	end(&conversation);
+	conversation_end(&conversation);
 	return code;
 }
 

@@ -6,7 +6,9 @@
 #include <sys/random.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/number.h"
+#include "user/controller/plan_record.h"
 #include "user/controller/run.h"
 #include "user/controller/verb.h"
 #include "user/protocol/plan_json.h"
@@ -104,20 +106,38 @@ int verb_plan(const struct arguments *arguments)
 	struct experiment experiment = {0};
 	struct failure failure = {0};
 	struct plan plan = {0};
-	int r = verb_load(arguments, path, &experiment);
+	int r = verb_load(arguments, path, &experiment), code = 0;
 
 	if (r)
 		return r;
 	r = experiment_compile(&experiment, verb_seed(arguments), &plan, &failure);
 	if (r < 0)
 		verb_complain("%s: %s", path, failure.text);
+	else if (arguments->watch_ns)
+		code = shadow_watch(arguments, &plan);
 	else if (arguments->format == REPORT_JSON)
 		r = print_plan(&plan);
 	else
 		r = explain_experiment(&experiment, &plan, stdout);
 	plan_free(&plan);
 	experiment_free(&experiment);
-	return r < 0 ? EXIT_USAGE : 0;
+	return r < 0 ? EXIT_USAGE : code;
+}
+
+/* Whether the experiment was watched lately. 0 or the exit code; what is missing has been said. */
+static int require_plan(const struct experiment *experiment)
+{
+	struct failure failure = {0};
+	struct plan plan = {0};
+	int r = experiment_compile(experiment, 0, &plan, &failure);
+
+	if (r == 0)
+		r = plan_record_check(&plan, clock_realtime_ns(), &failure);
+	plan_free(&plan);
+	if (r == 0)
+		return 0;
+	verb_complain("%s", failure.text);
+	return r == -ENOENT ? EXIT_DENIED : EXIT_USAGE;
 }
 
 int verb_run(const struct arguments *arguments)
@@ -138,6 +158,11 @@ int verb_run(const struct arguments *arguments)
 	r = verb_load(arguments, options.path, &experiment);
 	if (r)
 		return r;
+	refusal = arguments->require_plan ? require_plan(&experiment) : 0;
+	if (refusal) {
+		experiment_free(&experiment);
+		return refusal;
+	}
 	r = run_play(&options, &experiment, &journal, &refusal, &failure);
 	experiment_free(&experiment);
 	if (r < 0) {

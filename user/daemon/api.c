@@ -17,9 +17,9 @@ static const struct {
 	unsigned int status;
 	const char *code;
 } engine_errors[] = {
-	{EBUSY, 409, "busy"},	    {ECANCELED, 409, "halted"}, {EACCES, 403, "denied"},
-	{ENOENT, 404, "not-found"}, {EINVAL, 400, "invalid"},	{E2BIG, 400, "invalid"},
-	{ERANGE, 400, "invalid"},   {EALREADY, 409, "busy"},
+	{EBUSY, 409, "busy"},	    {ECANCELED, 409, "halted"},	  {EACCES, 403, "denied"},
+	{ENOENT, 404, "not-found"}, {ESRCH, 422, "unresolvable"}, {EINVAL, 400, "invalid"},
+	{E2BIG, 400, "invalid"},    {ERANGE, 400, "invalid"},	  {EALREADY, 409, "busy"},
 };
 
 void api_reply(struct api_call *call, unsigned int status, json_t *body)
@@ -76,6 +76,7 @@ static const struct {
 	{"POST", "/v1/runs/", "/renew", ACCESS_OWNER, api_post_renew},
 	{"GET", "/v1/runs/", "/counters", ACCESS_ALL, api_get_counters},
 	{"GET", "/v1/runs/", "/series", ACCESS_ALL, api_get_series},
+	{"GET", "/v1/runs/", "/shadow", ACCESS_OWNER, api_get_shadow},
 	{"DELETE", "/v1/runs/", "", ACCESS_USERS, api_delete_run},
 	{"GET", "/v1/events", NULL, ACCESS_ALL, api_get_events},
 	{"POST", "/v1/halt", NULL, ACCESS_USERS, api_post_halt},

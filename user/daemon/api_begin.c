@@ -6,7 +6,6 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/api_state.h"
-#include "user/daemon/cgroup.h"
 #include "user/daemon/plan_send.h"
 #include "user/protocol/plan_json.h"
 
@@ -15,7 +14,6 @@ enum { RESOLVE_WITHIN_MS = 5000 };
 /* What a plan comes to on this host. */
 struct arming {
 	struct plan plan;
-	struct strings scope;	   /* cgroups to attach at */
 	struct strings names;	   /* exact ones, each once */
 	struct resolved *resolved; /* one per name */
 };
@@ -24,7 +22,6 @@ static void arming_free(struct arming *arming)
 {
 	plan_free(&arming->plan);
 	resolved_free(arming->resolved, arming->names.count);
-	strings_free(&arming->scope);
 	strings_free(&arming->names);
 }
 
@@ -34,41 +31,6 @@ static bool strings_has(const struct strings *strings, const char *text)
 		if (!strcmp(strings->items[i], text))
 			return true;
 	return false;
-}
-
-static int check_exists(const char *mount, const char *path, struct failure *failure)
-{
-	int fd = cgroup_open(mount, path, failure);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
-/* Units of the scope become cgroups; whatever comes to nothing refuses the plan. */
-static int find_scope(const char *mount, struct arming *arming, struct failure *failure)
-{
-	const struct plan *plan = &arming->plan;
-	int r = 0;
-
-	for (size_t i = 0; !r && i < plan->cgroups.count; i++) {
-		r = check_exists(mount, plan->cgroups.items[i], failure);
-		if (!r)
-			r = strings_add(&arming->scope, plan->cgroups.items[i]);
-	}
-	for (size_t i = 0; !r && i < plan->units.count; i++) {
-		size_t before = arming->scope.count;
-
-		r = cgroup_find_units(mount, plan->units.items[i], &arming->scope, failure);
-		if (!r && arming->scope.count == before)
-			r = fail(failure, -ENOENT, "unit %s: no cgroup has that name",
-				 plan->units.items[i]);
-	}
-	for (size_t i = 0; !r && i < plan->rules_count; i++)
-		for (size_t j = 0; !r && j < plan->rules[i].match.cgroups.count; j++)
-			r = check_exists(mount, plan->rules[i].match.cgroups.items[j], failure);
-	return r;
 }
 
 static int resolve_plan(struct arming *arming, struct failure *failure)
@@ -176,8 +138,8 @@ static int arm(struct api *api, struct arming *arming, uid_t uid, struct run **r
 {
 	struct engine_reply reply;
 	struct run *run;
-	int r = plan_send(api->channel, &arming->plan, &arming->scope, arming->resolved,
-			  arming->names.count, uid, failure);
+	int r = plan_send(api->channel, &arming->plan, arming->resolved, arming->names.count, uid,
+			  failure);
 
 	if (r)
 		return r;
@@ -226,8 +188,7 @@ static void begin(struct api_call *call, struct arming *arming)
 		api_error(call, 409, "halted", "the host is halted; release it first");
 		return;
 	}
-	if (find_scope(call->api->settings->cgroup_mount, arming, &failure) ||
-	    resolve_plan(arming, &failure)) {
+	if (resolve_plan(arming, &failure)) {
 		api_error(call, 422, "unresolvable", failure.text);
 		return;
 	}

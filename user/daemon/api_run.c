@@ -215,10 +215,11 @@ void api_post_inject(struct api_call *call)
 	if (!change_window(call, ENGINE_INJECT, &window))
 		return;
 	api_reply(call, 200,
-		  json_pack("{s:I, s:I, s:I, s:I}", "starts_at_ns", (json_int_t)window.starts_at,
-			    "ends_at_ns", (json_int_t)window.ends_at, "existing_found",
-			    (json_int_t)window.existing_found, "existing_reset",
-			    (json_int_t)window.existing_reset));
+		  json_pack("{s:I, s:I, s:I, s:I, s:I}", "starts_at_ns",
+			    (json_int_t)window.starts_at, "ends_at_ns", (json_int_t)window.ends_at,
+			    "existing_found", (json_int_t)window.existing_found, "existing_reset",
+			    (json_int_t)window.existing_reset, "existing_adopted",
+			    (json_int_t)window.existing_adopted));
 }
 
 void api_post_lift(struct api_call *call)

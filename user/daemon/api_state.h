@@ -52,6 +52,7 @@ void api_post_lift(struct api_call *call);
 void api_post_renew(struct api_call *call);
 void api_get_counters(struct api_call *call);
 void api_get_series(struct api_call *call);
+void api_get_shadow(struct api_call *call);
 void api_delete_run(struct api_call *call);
 void api_get_events(struct api_call *call);
 void api_post_halt(struct api_call *call);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "user/daemon/bpf.h"
+
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
-#include <fnmatch.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "user/base/cleanup.h"
+#include "user/daemon/bpf_field.h"
 #include "user/daemon/bpf_state.h"
-#include "user/daemon/cgroup.h"
+#include "user/experiment/plan.h"
 
 /* What a plan needs; a program is loaded when the plan has any of its needs. */
 enum need {
@@ -18,6 +21,7 @@ enum need {
 	NEED_LINK = 1U << 5,
 	NEED_LINK_INGRESS = 1U << 6,
 	NEED_FORWARD = 1U << 7,
+	NEED_ADOPT = 1U << 8,
 };
 
 enum place {
@@ -25,6 +29,7 @@ enum place {
 	PLACE_SOCKETS, /* attached to the map `sockets` */
 	PLACE_STREAM,  /* in the map `stream` */
 	PLACE_LINKS,   /* attached to each interface */
+	PLACE_NOWHERE, /* run when it is asked to */
 };
 
 /* In the order in which they are put in place: what runs comes after what it needs. */
@@ -45,6 +50,7 @@ static const struct {
 	{"fault_link_egress", NEED_LINK, PLACE_LINKS},
 	{"fault_link_ingress", NEED_LINK_INGRESS, PLACE_LINKS},
 	{"fault_link_forward", NEED_FORWARD, PLACE_LINKS},
+	{"fault_adopt", NEED_ADOPT, PLACE_NOWHERE},
 };
 
 static void (*log_sink)(const char *text);
@@ -87,15 +93,17 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_LINK_INGRESS;
 	if (control->flags & FAULT_CONTROL_FORWARD)
 		needs |= NEED_FORWARD;
-	/* Queries are seen to on their way out, not where they are sent. */
-	for (__u32 i = 0; i < draft->rules_count; i++)
+	for (__u32 i = 0; i < draft->rules_count; i++) {
+		/* Queries are seen to on their way out, not where they are sent. */
 		if (draft->rules[i].tcp_udp & 2 && draft->rules[i].rule.effect != FAULT_EFFECT_DNS)
 			needs |= NEED_UDP;
+		if (draft->rules[i].existing == PLAN_EXISTING_ADOPT)
+			needs |= NEED_ADOPT;
+	}
 	return needs;
 }
 
-/* What an errno of loading or attaching means here. */
-static const char *cause(int r)
+const char *programs_cause(int r)
 {
 	static const struct {
 		int error;
@@ -115,7 +123,7 @@ static const char *cause(int r)
 	return strerror(-r);
 }
 
-static struct bpf_program *find_program(const struct programs *programs, const char *name)
+struct bpf_program *programs_find(const struct programs *programs, const char *name)
 {
 	return bpf_object__find_program_by_name(programs->skeleton->obj, name);
 }
@@ -142,7 +150,7 @@ static int load(struct programs *programs, struct failure *failure)
 	if (!log)
 		return fail(failure, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 
 		if (bpf_program__autoload(program))
 			bpf_program__set_log_buf(program, log, VERIFIER_LOG_SIZE);
@@ -151,28 +159,14 @@ static int load(struct programs *programs, struct failure *failure)
 	if (!r)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 
 		if (bpf_program__autoload(program) && bpf_program__fd(program) < 0)
 			return fail(failure, r, "loading %s: %s; verifier: %s",
-				    program_table[i].name, cause(r), verifier_complaint(log));
+				    program_table[i].name, programs_cause(r),
+				    verifier_complaint(log));
 	}
-	return fail(failure, r, "loading the kernel programs: %s", cause(r));
-}
-
-/* Byte offset of a field of the kernel's struct tcp_sock; 0 when its BTF does not tell. */
-static __u32 tcp_sock_offset(const struct btf *btf, const char *field)
-{
-	__s32 id = btf__find_by_name_kind(btf, "tcp_sock", BTF_KIND_STRUCT);
-	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
-
-	for (__u32 i = 0; type && i < btf_vlen(type); i++) {
-		const char *name = btf__name_by_offset(btf, btf_members(type)[i].name_off);
-
-		if (name && !strcmp(name, field))
-			return btf_member_bit_offset(type, i) / 8;
-	}
-	return 0;
+	return fail(failure, r, "loading the kernel programs: %s", programs_cause(r));
 }
 
 /* What the programs cannot know at build time. */
@@ -185,10 +179,39 @@ static void configure(struct faultd_bpf *skeleton)
 					NULL) == 1;
 	if (libbpf_get_error(btf))
 		return;
-	skeleton->rodata->config_rcv_nxt = tcp_sock_offset(btf, "rcv_nxt");
-	skeleton->rodata->config_copied_seq = tcp_sock_offset(btf, "copied_seq");
-	skeleton->rodata->config_rcv_wnd = tcp_sock_offset(btf, "rcv_wnd");
+	skeleton->rodata->config_rcv_nxt = kernel_field_offset(btf, "tcp_sock", "rcv_nxt");
+	skeleton->rodata->config_copied_seq = kernel_field_offset(btf, "tcp_sock", "copied_seq");
+	skeleton->rodata->config_adopt_rcv_nxt = skeleton->rodata->config_rcv_nxt;
+	skeleton->rodata->config_adopt_copied_seq = skeleton->rodata->config_copied_seq;
+	skeleton->rodata->config_adopt_last_sent = kernel_field_offset(btf, "tcp_sock", "lsndtime");
+	skeleton->rodata->config_adopt_snd_una = kernel_field_offset(btf, "tcp_sock", "snd_una");
+	skeleton->rodata->config_adopt_snd_nxt = kernel_field_offset(btf, "tcp_sock", "snd_nxt");
+	skeleton->rodata->config_adopt_snd_wl1 = kernel_field_offset(btf, "tcp_sock", "snd_wl1");
+	skeleton->rodata->config_adopt_last_received =
+		kernel_field_offset(btf, "tcp_sock", "inet_conn.icsk_ack.lrcvtime");
+	skeleton->rodata->config_task_nsproxy = kernel_field_offset(btf, "task_struct", "nsproxy");
+	skeleton->rodata->config_nsproxy_net = kernel_field_offset(btf, "nsproxy", "net_ns");
+	skeleton->rodata->config_net_inode = kernel_field_offset(btf, "net", "ns.inum");
+	skeleton->rodata->config_rcv_wnd = kernel_field_offset(btf, "tcp_sock", "rcv_wnd");
 	btf__free(btf);
+}
+
+/* What the kernel's BTF did not tell and a rule cannot do without. */
+static int check_offsets(const struct programs *programs, const struct draft *draft,
+			 const struct fault_control *control, struct failure *failure)
+{
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft->rules[i].rule.effect == FAULT_EFFECT_RATE &&
+		    !programs->skeleton->rodata->config_rcv_wnd)
+			return fail(failure, -EOPNOTSUPP,
+				    "rate needs the kernel's BTF, which this kernel has not");
+	if (control->flags & FAULT_CONTROL_NAMESPACE &&
+	    !programs->skeleton->rodata->config_task_nsproxy)
+		return fail(
+			failure, -EOPNOTSUPP,
+			"to match a network namespace needs the kernel's BTF, which this kernel "
+			"has not");
+	return 0;
 }
 
 static int open_and_load(struct programs *programs, unsigned int needs, struct failure *failure)
@@ -200,7 +223,7 @@ static int open_and_load(struct programs *programs, unsigned int needs, struct f
 		return fail(failure, -errno, "opening the kernel programs: %s", strerror(errno));
 	programs->skeleton = skeleton;
 	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 
 		if (!program)
 			return fail(failure, -ENOENT, "this build has no program %s",
@@ -233,8 +256,8 @@ static int make_room(struct bpf_map *map, size_t count, struct failure *failure)
 	return r ? fail(failure, r, "map %s: %s", bpf_map__name(map), strerror(-r)) : 0;
 }
 
-static int put(const struct bpf_map *map, const void *key, const void *value,
-	       struct failure *failure)
+int programs_put(const struct bpf_map *map, const void *key, const void *value,
+		 struct failure *failure)
 {
 	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
 		return fail(failure, -errno, "map %s: %s", bpf_map__name(map), strerror(errno));
@@ -250,8 +273,8 @@ static int put_table(const struct bpf_map *map, const struct classify_table *tab
 			     bpf_map__value_size(map) != table->value_size))
 		return fail(failure, -EPROTO, "map %s has another layout", bpf_map__name(map));
 	for (size_t i = 0; !r && i < table->count; i++)
-		r = put(map, table->keys + i * table->key_size,
-			table->values + i * table->value_size, failure);
+		r = programs_put(map, table->keys + i * table->key_size,
+				 table->values + i * table->value_size, failure);
 	return r;
 }
 
@@ -261,13 +284,14 @@ static int put_rules(const struct programs *programs, const struct draft *draft,
 	int r = 0;
 
 	for (__u32 i = 0; !r && i < draft->rules_count; i++) {
-		r = put(programs->skeleton->maps.rules, &i, &draft->rules[i].rule, failure);
+		r = programs_put(programs->skeleton->maps.rules, &i, &draft->rules[i].rule,
+				 failure);
 		for (__u32 variant = 0; !r && variant < 2; variant++) {
 			__u32 key = 2 * i + variant;
 
 			if (draft->answers[i][variant])
-				r = put(programs->skeleton->maps.answers, &key,
-					draft->answers[i][variant], failure);
+				r = programs_put(programs->skeleton->maps.answers, &key,
+						 draft->answers[i][variant], failure);
 		}
 	}
 	return r;
@@ -284,8 +308,8 @@ static int put_learned(const struct programs *programs, const struct classified 
 
 		memcpy(&learned, table->values + i * table->value_size, sizeof(learned));
 		learned.expires = expires;
-		r = put(programs->skeleton->maps.addresses, table->keys + i * table->key_size,
-			&learned, failure);
+		r = programs_put(programs->skeleton->maps.addresses,
+				 table->keys + i * table->key_size, &learned, failure);
 	}
 	return r;
 }
@@ -302,8 +326,7 @@ static int map_memory(const struct bpf_map *map, size_t size, void **ret_memory,
 }
 
 static int fill(struct programs *programs, const struct draft *draft,
-		const struct classified *classified, const __u64 *cgroup_ids, __u64 learned_until,
-		struct failure *failure)
+		const struct classified *classified, __u64 learned_until, struct failure *failure)
 {
 	const struct faultd_bpf *skeleton = programs->skeleton;
 	int r = put_rules(programs, draft, failure);
@@ -318,38 +341,13 @@ static int fill(struct programs *programs, const struct draft *draft,
 		r = put_table(skeleton->maps.names, &classified->names, failure);
 	if (!r)
 		r = put_table(skeleton->maps.paths, &classified->paths, failure);
-	for (size_t i = 0; !r && i < classified->cgroups_count; i++)
-		r = put(skeleton->maps.cgroups, &cgroup_ids[i], &classified->cgroups[i].mask,
-			failure);
+	if (!r)
+		r = put_table(skeleton->maps.commands, &classified->commands, failure);
+	if (!r)
+		r = put_table(skeleton->maps.users, &classified->users, failure);
+	if (!r)
+		r = put_table(skeleton->maps.namespaces, &classified->namespaces, failure);
 	return r ? r : put_learned(programs, classified, learned_until, failure);
-}
-
-/* The link layer is not attached to the scope's cgroups: it looks them up. */
-static int fill_scope(struct programs *programs, const int *cgroup_fds, size_t count,
-		      struct failure *failure)
-{
-	const __u64 inside = 1;
-	uint64_t id;
-	int r = 0;
-
-	for (size_t i = 0; !r && i < count; i++) {
-		r = cgroup_id(cgroup_fds[i], &id);
-		r = r ? fail(failure, r, "the scope's cgroup: %s", strerror(-r))
-		      : put(programs->skeleton->maps.scope, &id, &inside, failure);
-	}
-	return r;
-}
-
-/* What the kernel's BTF did not tell and a rule cannot do without. */
-static int check_offsets(const struct programs *programs, const struct draft *draft,
-			 struct failure *failure)
-{
-	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (draft->rules[i].rule.effect == FAULT_EFFECT_RATE &&
-		    !programs->skeleton->rodata->config_rcv_wnd)
-			return fail(failure, -EOPNOTSUPP,
-				    "rate needs the kernel's BTF, which this kernel has not");
-	return 0;
 }
 
 int programs_publish(struct programs *programs, const struct fault_control *control,
@@ -357,24 +355,60 @@ int programs_publish(struct programs *programs, const struct fault_control *cont
 {
 	__u32 zero = 0;
 
-	return put(programs->skeleton->maps.control, &zero, control, failure);
+	return programs_put(programs->skeleton->maps.control, &zero, control, failure);
 }
 
-static int attach_cgroups(struct programs *programs, struct bpf_program *program,
-			  const int *cgroup_fds, size_t count, struct failure *failure)
+static int attach_cgroup(struct programs *programs, struct bpf_program *program, int fd, __u64 id,
+			 struct failure *failure)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct bpf_link *link;
+	struct bpf_link *link;
 
-		if (programs->links_count == LINKS_MAX)
-			return fail(failure, -E2BIG, "more than %d attachments", LINKS_MAX);
-		link = bpf_program__attach_cgroup(program, cgroup_fds[i]);
-		if (!link)
-			return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
-				    cause(-errno));
-		programs->links[programs->links_count++] = link;
-	}
+	if (programs->links_count == LINKS_MAX)
+		return fail(failure, -E2BIG, "more than %d attachments", LINKS_MAX);
+	link = bpf_program__attach_cgroup(program, fd);
+	if (!link)
+		return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
+			    programs_cause(-errno));
+	programs->places[programs->links_count] = id;
+	programs->links[programs->links_count++] = link;
 	return 0;
+}
+
+int programs_attach(struct programs *programs, int fd, __u64 id, struct failure *failure)
+{
+	const __u64 inside = 1;
+	/* The link layer is not attached to the scope's cgroups: it looks them up. */
+	int r = programs_put(programs->skeleton->maps.scope, &id, &inside, failure);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
+
+		if (program_table[i].place == PLACE_CGROUPS && bpf_program__autoload(program))
+			r = attach_cgroup(programs, program, fd, id, failure);
+	}
+	return r;
+}
+
+void programs_forget_cgroup(struct programs *programs, __u64 id)
+{
+	__u32 kept = 0;
+
+	for (__u32 i = 0; i < programs->links_count; i++) {
+		if (programs->places[i] == id) {
+			bpf_link__destroy(programs->links[i]);
+			continue;
+		}
+		programs->places[kept] = programs->places[i];
+		programs->links[kept++] = programs->links[i];
+	}
+	programs->links_count = kept;
+	bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.cgroups), &id);
+	bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.scope), &id);
+}
+
+int programs_name_cgroup(struct programs *programs, __u64 id, __u64 mask, struct failure *failure)
+{
+	return programs_put(programs->skeleton->maps.cgroups, &id, &mask, failure);
 }
 
 static int attach_sockets(struct programs *programs, struct bpf_program *program,
@@ -383,84 +417,36 @@ static int attach_sockets(struct programs *programs, struct bpf_program *program
 	if (bpf_prog_attach(bpf_program__fd(program), bpf_map__fd(programs->skeleton->maps.sockets),
 			    BPF_SK_MSG_VERDICT, 0))
 		return fail(failure, -errno, "attaching %s: %s", bpf_program__name(program),
-			    cause(-errno));
+			    programs_cause(-errno));
 	programs->verdict_attached = true;
 	return 0;
 }
 
-/* Rules for forwarded traffic that name the interface. */
-static __u64 rules_at(const struct draft *draft, const char *name)
-{
-	__u64 mask = 0;
-
-	for (size_t i = 0; i < draft->matches_count; i++)
-		if (draft->matches[i].dimension == ENGINE_DIMENSION_INTERFACE &&
-		    !fnmatch(draft->matches[i].text, name, 0))
-			mask |= 1ULL << draft->matches[i].owner;
-	return mask;
-}
-
-static int tell_device(void *context, uint32_t interface, const char *name,
-		       const struct fault_device *device, struct failure *failure)
-{
-	const struct programs *programs = context;
-	const struct bpf_map *devices = programs->skeleton->maps.devices;
-	struct fault_device value;
-
-	if (device) {
-		value = *device;
-		value.rules = rules_at(programs->draft, name);
-		return put(devices, &interface, &value, failure);
-	}
-	bpf_map_delete_elem(bpf_map__fd(devices), &interface);
-	return 0;
-}
-
-/* Descriptor of a program; -1: the plan does not need it. */
-static int loaded(const struct bpf_program *program)
-{
-	return bpf_program__autoload(program) ? bpf_program__fd(program) : -1;
-}
-
-/* All at once, for both directions, because interfaces come and go. */
-static int attach_links(struct programs *programs, struct failure *failure)
-{
-	const struct faultd_bpf *skeleton = programs->skeleton;
-	const struct links_programs set = {
-		.egress = loaded(skeleton->progs.fault_link_egress),
-		.forward = loaded(skeleton->progs.fault_link_forward),
-		.ingress = loaded(skeleton->progs.fault_link_ingress),
-		.tell = tell_device,
-		.context = programs,
-	};
-
-	return links_open(&set, &programs->interfaces, failure);
-}
-
-static int attach(struct programs *programs, const int *cgroup_fds, size_t count,
-		  struct failure *failure)
+/* Puts in place what is not attached to cgroups. */
+static int install(struct programs *programs, struct failure *failure)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = find_program(programs, program_table[i].name);
+		struct bpf_program *program = programs_find(programs, program_table[i].name);
 		__u32 first = 0, fd = (__u32)bpf_program__fd(program);
 
 		if (!bpf_program__autoload(program))
 			continue;
 		switch (program_table[i].place) {
 		case PLACE_CGROUPS:
-			r = attach_cgroups(programs, program, cgroup_fds, count, failure);
-			break;
+			break; /* by programs_attach */
 		case PLACE_SOCKETS:
 			r = attach_sockets(programs, program, failure);
 			break;
 		case PLACE_STREAM:
-			r = put(programs->skeleton->maps.stream, &first, &fd, failure);
+			r = programs_put(programs->skeleton->maps.stream, &first, &fd, failure);
+			break;
+		case PLACE_NOWHERE:
 			break;
 		case PLACE_LINKS:
 			if (!programs->interfaces)
-				r = attach_links(programs, failure);
+				r = programs_attach_links(programs, failure);
 			break;
 		}
 	}
@@ -510,11 +496,10 @@ static int prepare_room(const struct programs *programs, const struct classified
 
 	if (!r)
 		r = make_room(skeleton->maps.paths, classified->paths.count, failure);
-	return r ? r : make_room(skeleton->maps.cgroups, classified->cgroups_count, failure);
+	return r;
 }
 
 int programs_arm(const struct draft *draft, const struct classified *classified,
-		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
 		 __u64 learned_until, struct programs **ret_programs, struct failure *failure)
 {
 	struct programs *programs = calloc(1, sizeof(*programs));
@@ -525,7 +510,7 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	programs->draft = draft;
 	r = open_and_load(programs, needs_of(draft, &classified->control), failure);
 	if (!r)
-		r = check_offsets(programs, draft, failure);
+		r = check_offsets(programs, draft, &classified->control, failure);
 	if (!r)
 		r = prepare_room(programs, classified, failure);
 	if (!r)
@@ -533,11 +518,9 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	if (!r)
 		r = open_views(programs, failure);
 	if (!r)
-		r = fill(programs, draft, classified, cgroup_ids, learned_until, failure);
+		r = fill(programs, draft, classified, learned_until, failure);
 	if (!r)
-		r = fill_scope(programs, cgroup_fds, cgroup_fds_count, failure);
-	if (!r)
-		r = attach(programs, cgroup_fds, cgroup_fds_count, failure);
+		r = install(programs, failure);
 	if (r) {
 		programs_free(programs);
 		return r;
@@ -548,7 +531,7 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 
 static void detach_verdict(const struct programs *programs)
 {
-	struct bpf_program *program = find_program(programs, "fault_message");
+	struct bpf_program *program = programs_find(programs, "fault_message");
 
 	/* The kernel would do so with the map's last descriptor; here it is done at once. */
 	bpf_prog_detach2(bpf_program__fd(program), bpf_map__fd(programs->skeleton->maps.sockets),
@@ -585,4 +568,20 @@ void programs_free(struct programs *programs)
 	free(programs->percpu);
 	faultd_bpf__destroy(programs->skeleton);
 	free(programs);
+}
+
+volatile struct fault_control *programs_control(struct programs *programs)
+{
+	return programs->control;
+}
+
+volatile struct fault_window *programs_window(struct programs *programs, __u32 rule)
+{
+	return &programs->windows[rule];
+}
+
+__u32 programs_attached(const struct programs *programs)
+{
+	return programs->links_count + programs->verdict_attached +
+	       (programs->interfaces ? links_count(programs->interfaces) : 0);
 }

@@ -11,15 +11,20 @@
 struct programs;
 
 /*
- * Loads the programs that `classified` needs, fills the maps and attaches at every cgroup of
- * `cgroup_fds` (borrowed). `cgroup_ids` belong to classified->cgroups, one each; the addresses in
+ * Loads the programs that `classified` needs and fills the maps; the addresses in
  * classified->learned hold until `learned_until`, ns. All or nothing; whatever the programs see
  * passes until programs_publish. `draft` must stay until programs_detach. 0 with `ret_programs`, or
  * -errno with the cause in `failure`.
  */
 int programs_arm(const struct draft *draft, const struct classified *classified,
-		 const __u64 *cgroup_ids, const int *cgroup_fds, size_t cgroup_fds_count,
 		 __u64 learned_until, struct programs **ret_programs, struct failure *failure);
+
+/* Attaches at the cgroup `fd` (borrowed), whose id is `id`, for it and all below. 0 or -errno. */
+int programs_attach(struct programs *programs, int fd, __u64 id, struct failure *failure);
+/* Rules of `mask` are about cgroup `id` and all below it. 0 or -errno. */
+int programs_name_cgroup(struct programs *programs, __u64 id, __u64 mask, struct failure *failure);
+/* Undoes both. */
+void programs_forget_cgroup(struct programs *programs, __u64 id);
 
 /* Hands the programs their control block: from here on they match. 0 or -errno. */
 int programs_publish(struct programs *programs, const struct fault_control *control,
@@ -33,6 +38,9 @@ int programs_publish(struct programs *programs, const struct fault_control *cont
 bool programs_detach(struct programs *programs);
 
 /* Detaches and unloads; open connections are let go. NULL is fine. */
+/* Lets go of every connection in the map `sockets`; answers that were not read are lost. */
+void programs_release_sockets(struct programs *programs);
+
 void programs_free(struct programs *programs);
 
 /* The kernel's own memory: what is stored here is what the programs see. */
@@ -47,6 +55,9 @@ int programs_counters(struct programs *programs, __u32 rule, struct fault_counte
 int programs_series(struct programs *programs, const struct fault_series_key *key,
 		    struct fault_series *ret_series);
 int programs_series_delete(struct programs *programs, const struct fault_series_key *key);
+/* All that a shadow has counted, in no order; the caller frees `ret_entries`. 0 or -errno. */
+int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
+		    size_t *ret_count);
 int programs_learned(struct programs *programs, const __u8 address[16],
 		     struct fault_learned *ret_learned);
 
@@ -54,6 +65,15 @@ int programs_learned(struct programs *programs, const __u8 address[16],
 int programs_interfaces_fd(const struct programs *programs);
 /* Attaches at those that have come, lets go of those that have gone. 0 or -errno. */
 int programs_interfaces_read(struct programs *programs, struct failure *failure);
+
+/*
+ * Has the message layer look at `count` open connections of this network namespace from now on:
+ * `adoptees` belong to the socket cookies beside them. `ret_adopted` counts those that it took,
+ * also on failure. 0 or -errno with the cause.
+ */
+int programs_adopt(struct programs *programs, const __u64 *cookies,
+		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
+		   struct failure *failure);
 
 /* Becomes readable when the kernel has reported something. Borrowed. */
 int programs_events_fd(const struct programs *programs);

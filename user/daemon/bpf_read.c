@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is read from the programs while they are attached. */
-#include <errno.h>
+/* What is read from the programs while they are attached, and the connections that they adopt. */
+#include <bpf/bpf.h>
+#include <string.h>
 
+#include "user/base/cleanup.h"
 #include "user/daemon/bpf_state.h"
-
-volatile struct fault_control *programs_control(struct programs *programs)
-{
-	return programs->control;
-}
-
-volatile struct fault_window *programs_window(struct programs *programs, __u32 rule)
-{
-	return &programs->windows[rule];
-}
-
-__u32 programs_attached(const struct programs *programs)
-{
-	return programs->links_count + programs->verdict_attached +
-	       (programs->interfaces ? links_count(programs->interfaces) : 0);
-}
 
 int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters)
 {
@@ -56,6 +42,38 @@ int programs_series_delete(struct programs *programs, const struct fault_series_
 	return 0;
 }
 
+int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
+		    size_t *ret_count)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.shadow), r = 0;
+	size_t most = bpf_map__max_entries(programs->skeleton->maps.shadow), count = 0;
+	struct engine_shadow_entry *entries = calloc(most, sizeof(*entries));
+	const struct fault_shadow_key *before = NULL;
+
+	if (!entries)
+		return -ENOMEM;
+	/* Entries come and go meanwhile; one that went leads back to the first. */
+	while (count < most) {
+		struct engine_shadow_entry *entry = &entries[count];
+
+		if (bpf_map_get_next_key(fd, before, &entry->key)) {
+			r = errno == ENOENT ? 0 : -errno;
+			break;
+		}
+		before = &entry->key;
+		if (bpf_map_lookup_elem(fd, &entry->key, &entry->value))
+			entry->value = (struct fault_shadow){};
+		count++;
+	}
+	if (r) {
+		free(entries);
+		return r;
+	}
+	*ret_entries = entries;
+	*ret_count = count;
+	return 0;
+}
+
 int programs_learned(struct programs *programs, const __u8 address[16],
 		     struct fault_learned *ret_learned)
 {
@@ -67,14 +85,62 @@ int programs_learned(struct programs *programs, const __u8 address[16],
 	return 0;
 }
 
-int programs_interfaces_fd(const struct programs *programs)
+/* Lets the iterator visit every TCP socket of this network namespace. */
+static int run_iterator(const struct programs *programs, struct failure *failure)
 {
-	return programs->interfaces ? links_fd(programs->interfaces) : -1;
+	struct bpf_program *program = programs_find(programs, "fault_adopt");
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	_cleanup_close_ int fd = -1;
+	char nothing[64];
+	ssize_t count;
+
+	if (!link)
+		return fail(failure, -errno, "attaching the socket iterator: %s",
+			    programs_cause(-errno));
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return fail(failure, -errno, "starting the socket iterator: %s", strerror(errno));
+	do
+		count = read(fd, nothing, sizeof(nothing));
+	while (count > 0 || (count < 0 && errno == EAGAIN));
+	if (count < 0)
+		return fail(failure, -errno, "reading the socket iterator: %s", strerror(errno));
+	return 0;
 }
 
-int programs_interfaces_read(struct programs *programs, struct failure *failure)
+void programs_release_sockets(struct programs *programs)
 {
-	return programs->interfaces ? links_read(programs->interfaces, failure) : 0;
+	int fd = bpf_map__fd(programs->skeleton->maps.sockets);
+	__u64 cookie;
+
+	while (!bpf_map_get_next_key(fd, NULL, &cookie))
+		if (bpf_map_delete_elem(fd, &cookie))
+			break;
+}
+
+int programs_adopt(struct programs *programs, const __u64 *cookies,
+		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
+		   struct failure *failure)
+{
+	const struct bpf_map *map = programs->skeleton->maps.adoptees;
+	struct fault_adoptee seen;
+	__u64 adopted = 0;
+	int r = 0;
+
+	if (!bpf_program__autoload(programs_find(programs, "fault_adopt")))
+		return fail(failure, -EOPNOTSUPP, "the plan adopts nothing");
+	for (size_t i = 0; !r && i < count; i++)
+		r = programs_put(map, &cookies[i], &adoptees[i], failure);
+	if (!r && count)
+		r = run_iterator(programs, failure);
+	for (size_t i = 0; i < count; i++) {
+		if (!bpf_map_lookup_elem(bpf_map__fd(map), &cookies[i], &seen))
+			adopted += seen.adopted;
+		bpf_map_delete_elem(bpf_map__fd(map), &cookies[i]);
+	}
+	*ret_adopted = adopted;
+	return r;
 }
 
 int programs_events_fd(const struct programs *programs)

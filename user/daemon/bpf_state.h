@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of struct programs; for the bpf*.c files only, which are the gate to libbpf. */
+/* Inside of struct programs; for the bpf*.c files only, which are the gate to libbpf. */
 #ifndef DAEMON_BPF_STATE_H
 #define DAEMON_BPF_STATE_H
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <kernel/faultd.skel.h>
 
@@ -19,6 +18,7 @@ enum {
 struct programs {
 	struct faultd_bpf *skeleton;
 	struct bpf_link *links[LINKS_MAX];
+	__u64 places[LINKS_MAX]; /* ids of the cgroups that they are attached to */
 	__u32 links_count;
 	bool verdict_attached;	   /* fault_message on the map `sockets` */
 	struct links *interfaces;  /* NULL: the plan does not need the link layer */
@@ -31,5 +31,14 @@ struct programs {
 	void (*handle)(void *context, const struct fault_event *event);
 	void *context;
 };
+
+struct bpf_program *programs_find(const struct programs *programs, const char *name);
+/* Writes one element. 0 or -errno with the map's name. */
+int programs_put(const struct bpf_map *map, const void *key, const void *value,
+		 struct failure *failure);
+/* What an errno of loading or attaching means here. */
+const char *programs_cause(int r);
+/* bpf_link.c: attaches the link layer at every interface. 0 or -errno with the cause. */
+int programs_attach_links(struct programs *programs, struct failure *failure);
 
 #endif

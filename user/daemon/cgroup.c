@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -130,12 +129,8 @@ bool cgroup_contains(const char *ancestor, const char *path)
 	return !strncmp(path, ancestor, length) && (!path[length] || path[length] == '/');
 }
 
-/* What a walk does at each cgroup: `fd` and `name` are its own, `path` leads to it from the walk's
- * start. 1: do not go below; 0: go on; -errno: stop. */
-typedef int (*visit_fn)(void *context, int fd, const char *name, const char *path);
-
 struct walk {
-	visit_fn visit;
+	cgroup_visit_fn visit;
 	void *context;
 	size_t visited;
 	char path[4096];
@@ -185,6 +180,13 @@ static int walk_below(struct walk *walk, int fd, size_t used, int depth)
 	while (!r && (entry = readdir(directory)))
 		r = walk_entry(walk, fd, entry, used, depth);
 	return r;
+}
+
+int cgroup_walk(int fd, cgroup_visit_fn visit, void *context)
+{
+	struct walk walk = {.visit = visit, .context = context};
+
+	return walk_below(&walk, fd, 0, 0);
 }
 
 static int add_id(struct cgroup_ids *ids, int fd)
@@ -245,33 +247,43 @@ void cgroup_ids_free(struct cgroup_ids *ids)
 	*ids = (struct cgroup_ids){};
 }
 
-struct unit_search {
-	const char *unit;
-	struct strings *paths;
+struct path_search {
+	const uint64_t *ids;
+	char **paths;
+	size_t count;
 };
 
-static int visit_unit(void *context, int fd, const char *name, const char *path)
+static int visit_path(void *context, int fd, const char *name, const char *path)
 {
-	struct unit_search *search = context;
-	int r;
+	struct path_search *search = context;
+	struct stat status;
 
-	(void)fd;
-	if (fnmatch(search->unit, name, 0))
-		return 0;
-	r = strings_add(search->paths, path);
-	return r ? r : 1;
+	(void)name;
+	/* The inode's number is the id that the kernel's programs tell. */
+	if (fstat(fd, &status))
+		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
+	for (size_t i = 0; i < search->count; i++) {
+		if (search->ids[i] != status.st_ino || search->paths[i])
+			continue;
+		search->paths[i] = strdup(path);
+		if (!search->paths[i])
+			return -ENOMEM;
+	}
+	return 0;
 }
 
-int cgroup_find_units(const char *mount, const char *unit, struct strings *paths,
+int cgroup_find_paths(const char *mount, const uint64_t *ids, char **paths, size_t count,
 		      struct failure *failure)
 {
-	struct unit_search search = {unit, paths};
-	struct walk walk = {.visit = visit_unit, .context = &search};
+	struct path_search search = {ids, paths, count};
+	struct walk walk = {.visit = visit_path, .context = &search};
 	_cleanup_close_ int fd = cgroup_open(mount, "/", failure);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = walk_below(&walk, fd, 0, 0);
-	return r ? fail(failure, r, "looking for unit %s: %s", unit, strerror(-r)) : 0;
+	r = visit_path(&search, fd, "", "/");
+	if (!r)
+		r = walk_below(&walk, fd, 0, 0);
+	return r ? fail(failure, r, "looking for cgroups: %s", strerror(-r)) : 0;
 }

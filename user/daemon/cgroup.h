@@ -36,10 +36,17 @@ bool cgroup_ids_has(const struct cgroup_ids *ids, uint64_t id);
 void cgroup_ids_free(struct cgroup_ids *ids);
 
 /*
- * Adds to `paths` every cgroup below `mount` whose own name matches the glob `unit`
- * ("app-*.service"). Does not go below a match. 0 or -errno.
+ * Paths below `mount` of the cgroups of `ids` (`count`, sorted by nobody) into `paths`, which has
+ * `count` NULLs: the caller frees what is put there. What is not found stays NULL. Needs no
+ * privilege. 0 or -errno.
  */
-int cgroup_find_units(const char *mount, const char *unit, struct strings *paths,
+int cgroup_find_paths(const char *mount, const uint64_t *ids, char **paths, size_t count,
 		      struct failure *failure);
+
+/* What a walk does at each cgroup: `fd` and `name` are its own, `path` leads to it from the walk's
+ * start. 1: do not go below; 0: go on; -errno: stop. */
+typedef int (*cgroup_visit_fn)(void *context, int fd, const char *name, const char *path);
+/* Visits every cgroup below `fd`, parents first. 0 or -errno. */
+int cgroup_walk(int fd, cgroup_visit_fn visit, void *context);
 
 #endif

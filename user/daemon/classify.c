@@ -4,186 +4,9 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/experiment/plan.h"
+#include "user/daemon/classify_parts.h"
 
 enum { PORTS = 65536 };
-
-/* The bit of an owner, in the mask that it belongs to. A scope has none. */
-static struct fault_masks owner_bit(__u32 owner)
-{
-	struct fault_masks masks = {};
-
-	if (owner & ENGINE_SCOPE)
-		return masks;
-	if (owner & ENGINE_PROTECTION)
-		masks.protect = 1ULL << (owner & ~ENGINE_PROTECTION);
-	else
-		masks.rules = 1ULL << owner;
-	return masks;
-}
-
-static void masks_or(struct fault_masks *masks, struct fault_masks more)
-{
-	masks->rules |= more.rules;
-	masks->protect |= more.protect;
-}
-
-static bool every_port(const struct draft_match *match)
-{
-	return match->ports.first <= 1 && match->ports.last == 65535;
-}
-
-/* Owners that name something in a dimension, or for ports: that leave any port out. */
-static struct fault_masks constrained(const struct draft *draft, __u32 dimension)
-{
-	struct fault_masks named = {}, open = {};
-
-	for (size_t i = 0; i < draft->matches_count; i++) {
-		const struct draft_match *match = &draft->matches[i];
-
-		if (match->dimension != dimension)
-			continue;
-		masks_or(&named, owner_bit(match->owner));
-		if (dimension == ENGINE_DIMENSION_PORT && every_port(match))
-			masks_or(&open, owner_bit(match->owner));
-	}
-	named.rules &= ~open.rules;
-	named.protect &= ~open.protect;
-	return named;
-}
-
-static __u64 mask_of(__u32 count)
-{
-	return count >= 64 ? ~0ULL : (1ULL << count) - 1;
-}
-
-static __u64 rules_of_layer(const struct draft *draft, enum plan_layer layer)
-{
-	__u64 mask = 0;
-
-	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (plan_effect_layer(draft->rules[i].rule.effect, draft->rules[i].rule.reject) ==
-		    layer)
-			mask |= 1ULL << i;
-	return mask;
-}
-
-static bool some_rule_stalls(const struct draft *draft)
-{
-	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (draft->rules[i].rule.effect == FAULT_EFFECT_STALL)
-			return true;
-	return false;
-}
-
-static bool some_rule_answers(const struct draft *draft)
-{
-	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (plan_effect_answers(draft->rules[i].rule.effect, draft->rules[i].rule.reject))
-			return true;
-	return false;
-}
-
-static __u64 rules_flagged(const struct draft *draft, __u16 flag)
-{
-	__u64 mask = 0;
-
-	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (draft->rules[i].rule.flags & flag)
-			mask |= 1ULL << i;
-	return mask;
-}
-
-/* Queries are matched by the name that they ask for, and by nothing of a connection. */
-static bool is_of_queries(const struct draft *draft, __u32 rule)
-{
-	return draft->rules[rule].rule.effect == FAULT_EFFECT_DNS;
-}
-
-static __u64 rules_of_protocol(const struct draft *draft, __u32 bit)
-{
-	__u64 mask = 0;
-
-	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (draft->rules[i].tcp_udp & bit && !is_of_queries(draft, i))
-			mask |= 1ULL << i;
-	return mask;
-}
-
-static __u64 rules_of_queries(const struct draft *draft)
-{
-	__u64 mask = 0;
-
-	for (__u32 i = 0; i < draft->rules_count; i++)
-		if (is_of_queries(draft, i))
-			mask |= 1ULL << i;
-	return mask;
-}
-
-/* Whether some rule acts on what arrives: the others act on what the client sends. */
-static bool some_rule_sees_arrivals(const struct draft *draft, __u64 rules)
-{
-	for (__u32 i = 0; i < draft->rules_count; i++) {
-		const struct fault_rule *rule = &draft->rules[i].rule;
-
-		if (!(rules >> i & 1))
-			continue;
-		if (rule->effect == FAULT_EFFECT_CUT ||
-		    (rule->effect == FAULT_EFFECT_RESET && rule->reset_at == FAULT_RESET_LIVE))
-			return true;
-	}
-	return false;
-}
-
-static void fill_control(const struct draft *draft, struct fault_control *control)
-{
-	struct fault_masks ports = constrained(draft, ENGINE_DIMENSION_PORT);
-	struct fault_masks prefixes = constrained(draft, ENGINE_DIMENSION_PREFIX);
-	__u64 tcp = rules_of_protocol(draft, 1), udp = rules_of_protocol(draft, 2);
-	__u64 protections = mask_of(draft->begin.protections);
-	__u64 forward = constrained(draft, ENGINE_DIMENSION_INTERFACE).rules;
-	__u64 own = ~forward; /* for what sockets of the host send */
-
-	control->all_rules = mask_of(draft->rules_count);
-	control->any_tcp_port = tcp & ~ports.rules;
-	control->any_udp_port = udp & ~ports.rules;
-	control->any_destination = control->all_rules & ~prefixes.rules;
-	control->any_cgroup =
-		control->all_rules & own & ~constrained(draft, ENGINE_DIMENSION_CGROUP).rules;
-	control->any_name = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_NAME).rules;
-	control->any_path = control->all_rules & ~constrained(draft, ENGINE_DIMENSION_PATH).rules;
-	control->protect_any_destination = protections & ~prefixes.protect;
-	control->protect_any_tcp_port = protections & ~ports.protect;
-	control->protect_any_udp_port = protections & ~ports.protect;
-	control->connect_rules = rules_of_layer(draft, PLAN_LAYER_CONNECT) & own;
-	control->packet_rules = rules_of_layer(draft, PLAN_LAYER_PACKET) & own;
-	control->message_rules = rules_of_layer(draft, PLAN_LAYER_MESSAGE);
-	control->link_rules = rules_of_layer(draft, PLAN_LAYER_LINK) & own;
-	control->query_rules = rules_of_queries(draft);
-	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME) & ~rules_of_queries(draft);
-	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
-	control->quic_rules = rules_flagged(draft, FAULT_RULE_QUIC_BLOCK);
-	control->flags = draft->begin.flags;
-	if (control->name_rules)
-		control->flags |= FAULT_CONTROL_NAMES;
-	if (control->message_rules || (tcp & (control->name_rules | control->http_rules)))
-		control->flags |= FAULT_CONTROL_MESSAGE;
-	/* The end of each response is known from the server's side alone. */
-	if (some_rule_answers(draft))
-		control->flags |= FAULT_CONTROL_ANSWER;
-	if (control->packet_rules)
-		control->flags |= FAULT_CONTROL_PACKET;
-	if (some_rule_stalls(draft))
-		control->flags |= FAULT_CONTROL_STREAM;
-	if (control->link_rules)
-		control->flags |= FAULT_CONTROL_LINK;
-	if (some_rule_sees_arrivals(draft, own))
-		control->flags |= FAULT_CONTROL_INGRESS;
-	if (forward)
-		control->flags |= FAULT_CONTROL_FORWARD;
-	if (control->any_cgroup != (control->all_rules & own))
-		control->flags |= FAULT_CONTROL_CGROUP;
-}
 
 static int table_new(struct classify_table *table, size_t key_size, size_t value_size, size_t most)
 {
@@ -233,9 +56,9 @@ static void mark_ports(const struct draft *draft, struct port_marks *marks)
 {
 	for (size_t i = 0; i < draft->matches_count; i++) {
 		const struct draft_match *match = &draft->matches[i];
-		struct fault_masks bit = owner_bit(match->owner);
+		struct fault_masks bit = classify_owner_bit(match->owner);
 
-		if (match->dimension != ENGINE_DIMENSION_PORT || every_port(match))
+		if (match->dimension != ENGINE_DIMENSION_PORT || classify_every_port(match))
 			continue;
 		for (size_t port = match->ports.first; port <= match->ports.last; port++) {
 			marks->rules[port] |= bit.rules;
@@ -255,7 +78,7 @@ static void add_ports(struct classified *classified, const struct port_marks *ma
 
 		if (!value.rules && !value.protect)
 			continue;
-		masks_or(&value, any);
+		classify_masks_or(&value, any);
 		memcpy(table_key(table, table->count), &key, sizeof(key));
 		memcpy(table_value(table, table->count), &value, sizeof(value));
 		table->count++;
@@ -277,8 +100,8 @@ static int fill_ports(const struct draft *draft, struct classified *classified)
 		most += marks->rules[port] || marks->protect[port];
 	if (table_new(&classified->ports, sizeof(__u32), sizeof(struct fault_masks), 2 * most))
 		return -ENOMEM;
-	add_ports(classified, marks, FAULT_PROTOCOL_TCP, rules_of_protocol(draft, 1), tcp);
-	add_ports(classified, marks, FAULT_PROTOCOL_UDP, rules_of_protocol(draft, 2), udp);
+	add_ports(classified, marks, FAULT_PROTOCOL_TCP, classify_rules_of_protocol(draft, 1), tcp);
+	add_ports(classified, marks, FAULT_PROTOCOL_UDP, classify_rules_of_protocol(draft, 2), udp);
 	return 0;
 }
 
@@ -338,7 +161,7 @@ static void add_prefix(struct classified *classified, const struct draft_match *
 		memcpy(key6.address, match->prefix.address, sizeof(key6.address));
 		place = table_place(table, &key6);
 	}
-	masks_or(table_value(table, place), owner_bit(match->owner));
+	classify_masks_or(table_value(table, place), classify_owner_bit(match->owner));
 }
 
 static int fill_prefixes(const struct draft *draft, struct classified *classified)
@@ -411,37 +234,46 @@ static int fill_texts(const struct draft *draft, struct classified *classified)
 		}
 		if (table)
 			*(__u64 *)table_value(table, table_place(table, key)) |=
-				owner_bit(match->owner).rules;
+				classify_owner_bit(match->owner).rules;
 	}
 	r = inherit(&classified->names, &classified->control.any_name);
 	return r ? r : inherit(&classified->paths, &classified->control.any_path);
 }
 
-static bool cgroup_within(const char *path, const char *ancestor)
+/* A table without prefixes: every value has the bits of `any`. */
+static int fill_exact(const struct draft *draft, __u32 dimension, size_t key_size, __u64 any,
+		      struct classify_table *table)
 {
-	size_t length = strlen(ancestor);
+	int r = table_new(table, key_size, sizeof(__u64), draft->matches_count);
 
-	return !strncmp(path, ancestor, length) && (!path[length] || path[length] == '/');
+	for (size_t i = 0; !r && i < draft->matches_count; i++) {
+		const struct draft_match *match = &draft->matches[i];
+		unsigned char key[FAULT_COMMAND_MAX] = {};
+
+		if (match->dimension != dimension)
+			continue;
+		if (dimension == ENGINE_DIMENSION_COMMAND)
+			memcpy(key, match->text, strnlen(match->text, FAULT_COMMAND_MAX - 1));
+		else
+			memcpy(key, &match->number, sizeof(match->number));
+		*(__u64 *)table_value(table, table_place(table, key)) |=
+			classify_owner_bit(match->owner).rules | any;
+	}
+	return r;
 }
 
-static int fill_cgroups(const struct draft *draft, struct classified *classified)
+static int fill_owners(const struct draft *draft, struct classified *classified)
 {
-	classified->cgroups = calloc(draft->matches_count + 1, sizeof(*classified->cgroups));
-	if (!classified->cgroups)
-		return -ENOMEM;
-	for (size_t i = 0; i < draft->matches_count; i++) {
-		const struct draft_match *match = &draft->matches[i];
-		struct classify_cgroup entry = {match->text, classified->control.any_cgroup};
+	const struct fault_control *control = &classified->control;
+	int r = fill_exact(draft, ENGINE_DIMENSION_COMMAND, FAULT_COMMAND_MAX, control->any_command,
+			   &classified->commands);
 
-		if (match->dimension != ENGINE_DIMENSION_CGROUP || match->owner == ENGINE_SCOPE)
-			continue;
-		for (size_t j = 0; j < draft->matches_count; j++)
-			if (draft->matches[j].dimension == ENGINE_DIMENSION_CGROUP &&
-			    cgroup_within(match->text, draft->matches[j].text))
-				entry.mask |= owner_bit(draft->matches[j].owner).rules;
-		classified->cgroups[classified->cgroups_count++] = entry;
-	}
-	return 0;
+	if (!r)
+		r = fill_exact(draft, ENGINE_DIMENSION_USER, sizeof(__u32), control->any_user,
+			       &classified->users);
+	return r ? r
+		 : fill_exact(draft, ENGINE_DIMENSION_NAMESPACE, sizeof(__u32),
+			      control->any_namespace, &classified->namespaces);
 }
 
 static int fill_learned(const struct draft *draft, struct classified *classified)
@@ -466,14 +298,14 @@ int classify(const struct draft *draft, struct classified *ret_classified)
 	struct classified classified = {};
 	int r;
 
-	fill_control(draft, &classified.control);
+	classify_fill_control(draft, &classified.control);
 	r = fill_ports(draft, &classified);
 	if (!r)
 		r = fill_prefixes(draft, &classified);
 	if (!r)
 		r = fill_texts(draft, &classified);
 	if (!r)
-		r = fill_cgroups(draft, &classified);
+		r = fill_owners(draft, &classified);
 	if (!r)
 		r = fill_learned(draft, &classified);
 	if (r) {
@@ -491,10 +323,10 @@ void classified_free(struct classified *classified)
 	table_free(&classified->prefixes6);
 	table_free(&classified->names);
 	table_free(&classified->paths);
+	table_free(&classified->commands);
+	table_free(&classified->users);
+	table_free(&classified->namespaces);
 	table_free(&classified->learned);
-	free(classified->cgroups);
-	classified->cgroups = NULL;
-	classified->cgroups_count = 0;
 }
 
 /* The value behind the longest entry that contains `key`; NULL: a miss. */
@@ -562,4 +394,20 @@ struct fault_masks classify_destination(const struct classified *classified, con
 	masks.rules &= found->rules;
 	masks.protect &= found->protect;
 	return masks;
+}
+
+static __u64 look_number(const struct classify_table *table, __u32 number, __u64 any)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (!memcmp(table_key(table, i), &number, sizeof(number)))
+			return *(const __u64 *)table_value(table, i);
+	return any;
+}
+
+__u64 classify_owner(const struct classified *classified, __u32 user, __u32 inode)
+{
+	const struct fault_control *control = &classified->control;
+
+	return control->any_command & look_number(&classified->users, user, control->any_user) &
+	       look_number(&classified->namespaces, inode, control->any_namespace);
 }

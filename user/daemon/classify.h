@@ -17,21 +17,17 @@ struct classify_table {
 	unsigned char *keys, *values; /* owned */
 };
 
-struct classify_cgroup {
-	const char *path; /* borrowed from the draft */
-	__u64 mask;
-};
-
 struct classified {
-	struct fault_control control;	 /* masks and flags; times are 0 */
-	struct classify_table ports;	 /* __u32 → struct fault_masks */
-	struct classify_table prefixes4; /* struct fault_prefix4 → struct fault_masks */
-	struct classify_table prefixes6; /* struct fault_prefix6 → struct fault_masks */
-	struct classify_table names;	 /* struct fault_name_key → __u64 */
-	struct classify_table paths;	 /* struct fault_path_key → __u64 */
-	struct classify_table learned;	 /* 16 bytes → struct fault_learned; expires is 0 */
-	struct classify_cgroup *cgroups; /* owned; paths are not */
-	size_t cgroups_count;
+	struct fault_control control;	  /* masks and flags; times are 0 */
+	struct classify_table ports;	  /* __u32 → struct fault_masks */
+	struct classify_table prefixes4;  /* struct fault_prefix4 → struct fault_masks */
+	struct classify_table prefixes6;  /* struct fault_prefix6 → struct fault_masks */
+	struct classify_table names;	  /* struct fault_name_key → __u64 */
+	struct classify_table paths;	  /* struct fault_path_key → __u64 */
+	struct classify_table commands;	  /* FAULT_COMMAND_MAX bytes → __u64 */
+	struct classify_table users;	  /* __u32 → __u64 */
+	struct classify_table namespaces; /* __u32 → __u64 */
+	struct classify_table learned;	  /* 16 bytes → struct fault_learned; expires is 0 */
 };
 
 /* Fills `ret_classified`, which lives no longer than `draft`. 0 or -ENOMEM. */
@@ -40,6 +36,10 @@ void classified_free(struct classified *classified);
 
 /* Value of the longest entry of `names` that holds `name` (exact, lower case), or any_name. */
 __u64 classify_name(const struct classified *classified, const char *name);
+
+/* Rules that user `user` and network namespace `inode` leave of a connection whose process is not
+ * known. */
+__u64 classify_owner(const struct classified *classified, __u32 user, __u32 inode);
 
 /* The masks that the kernel's look-ups of port and destination would AND together. */
 struct fault_masks classify_destination(const struct classified *classified, const __u8 address[16],

@@ -46,6 +46,13 @@ bool draft_has(const struct draft *draft, __u32 owner, __u32 dimension)
 	return false;
 }
 
+bool draft_has_cgroups(const struct draft *draft, __u32 owner)
+{
+	return draft_has(draft, owner, ENGINE_DIMENSION_CGROUP) ||
+	       draft_has(draft, owner, ENGINE_DIMENSION_UNIT) ||
+	       draft_has(draft, owner, ENGINE_DIMENSION_CONTAINER);
+}
+
 int draft_add_rule(struct draft *draft, const struct engine_rule *rule, struct failure *failure)
 {
 	if (rule->index != draft->rules_count)
@@ -105,6 +112,7 @@ int draft_add_match(struct draft *draft, const struct engine_match *match, struc
 		.owner = match->rule,
 		.dimension = match->dimension,
 		.ports = {match->port_first, match->port_last},
+		.number = match->number,
 		.prefix = {.length = match->length, .ipv4 = match->ipv4},
 	};
 	int r = check_owner(draft, match->rule, failure);
@@ -208,8 +216,10 @@ static int check_rule(const struct draft *draft, __u32 index, struct failure *fa
 		return fail(failure, -EINVAL, "rule %u lacks an answer", index);
 	if (!draft_has(draft, index, ENGINE_DIMENSION_NAME) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_PREFIX) &&
-	    !draft_has(draft, index, ENGINE_DIMENSION_PORT) &&
-	    !draft_has(draft, index, ENGINE_DIMENSION_CGROUP) &&
+	    !draft_has(draft, index, ENGINE_DIMENSION_PORT) && !draft_has_cgroups(draft, index) &&
+	    !draft_has(draft, index, ENGINE_DIMENSION_COMMAND) &&
+	    !draft_has(draft, index, ENGINE_DIMENSION_USER) &&
+	    !draft_has(draft, index, ENGINE_DIMENSION_NAMESPACE) &&
 	    !draft_has(draft, index, ENGINE_DIMENSION_INTERFACE) && !by_path)
 		return fail(failure, -EINVAL, "rule %u matches every destination", index);
 	return 0;

@@ -24,7 +24,8 @@ struct draft_match {
 	__u32 dimension; /* enum engine_dimension */
 	struct port_range ports;
 	struct address_prefix prefix;
-	char *text; /* owned; names, paths, cgroups */
+	__u32 number;
+	char *text; /* owned; names, paths, cgroups, ... */
 };
 
 struct draft {
@@ -58,5 +59,7 @@ int draft_protect(struct draft *draft, const struct address_prefix *prefix,
 int draft_check(const struct draft *draft, struct failure *failure);
 
 bool draft_has(const struct draft *draft, __u32 owner, __u32 dimension);
+/* Whether `owner` names cgroups: by path, unit or container. */
+bool draft_has_cgroups(const struct draft *draft, __u32 owner);
 
 #endif

@@ -195,6 +195,14 @@ static int handle_series(struct engine *engine, const struct engine_request *req
 	return engine_series(engine, &reply->u.series, now, failure);
 }
 
+static int handle_shadow(struct engine *engine, const struct engine_request *request,
+			 struct engine_reply *reply, __u64 now, struct failure *failure)
+{
+	(void)now;
+	reply->u.shadow.from = request->u.shadow.from;
+	return engine_shadow(engine, &reply->u.shadow, failure);
+}
+
 static int handle_halt(struct engine *engine, const struct engine_request *request,
 		       struct engine_reply *reply, __u64 now, struct failure *failure)
 {
@@ -247,6 +255,7 @@ static const struct {
 	[ENGINE_SERIES] = {handle_series, ANY_TIME},
 	[ENGINE_HALT] = {handle_halt, ANY_TIME},
 	[ENGINE_RELEASE] = {handle_release, ANY_TIME},
+	[ENGINE_SHADOW] = {handle_shadow, WHILE_ARMED},
 };
 _Static_assert(ARRAY_SIZE(handlers) == ENGINE_REQUEST_COUNT, "a request lacks its handler");
 
@@ -297,6 +306,7 @@ static int serve(struct engine *engine)
 struct loop {
 	int epoll, timer, signals;
 	int ring;	/* -1: not watched */
+	int targets;	/* likewise */
 	int interfaces; /* likewise */
 };
 
@@ -308,10 +318,11 @@ static int watch(const struct loop *loop, int fd)
 }
 
 /* Closed descriptors leave epoll by themselves, so only new ones need care. */
-static int watch_programs(const struct engine *engine, struct loop *loop)
+static int watch_run(const struct engine *engine, struct loop *loop)
 {
 	int ring = engine->programs ? programs_events_fd(engine->programs) : -1, r = 0;
 	int interfaces = engine->programs ? programs_interfaces_fd(engine->programs) : -1;
+	int targets = engine->targets ? targets_fd(engine->targets) : -1;
 
 	if (ring >= 0 && loop->ring < 0)
 		r = watch(loop, ring);
@@ -319,6 +330,9 @@ static int watch_programs(const struct engine *engine, struct loop *loop)
 	if (!r && interfaces >= 0 && loop->interfaces < 0)
 		r = watch(loop, interfaces);
 	loop->interfaces = interfaces;
+	if (!r && targets >= 0 && loop->targets < 0)
+		r = watch(loop, targets);
+	loop->targets = targets;
 	return r;
 }
 
@@ -387,12 +401,14 @@ static int turn(struct engine *engine, struct loop *loop)
 	int count, r = set_timer(engine, loop, clock_boottime_ns());
 
 	if (!r)
-		r = watch_programs(engine, loop);
+		r = watch_run(engine, loop);
 	if (r)
 		return r;
 	count = epoll_wait(loop->epoll, events, ARRAY_SIZE(events), -1);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	/* First: what comes must be covered before it connects. */
+	engine_read_targets(engine);
 	read_kernel_events(engine);
 	read_interfaces(engine);
 	engine_tick(engine, clock_boottime_ns());
@@ -413,7 +429,7 @@ static int turn(struct engine *engine, struct loop *loop)
 int engine_run(int channel, const struct engine_settings *settings, struct failure *failure)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	struct loop loop = {-1, -1, -1, -1, -1};
+	struct loop loop = {-1, -1, -1, -1, -1, -1};
 	int r;
 
 	if (!engine)

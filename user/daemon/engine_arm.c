@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/daemon/cgroup.h"
+#include "user/base/log.h"
 #include "user/daemon/engine_state.h"
 
 /* That an address outlives the TTL of the answer it came in: clients keep names longer. */
@@ -38,101 +38,83 @@ static int add_protections(struct engine *engine, struct failure *failure)
 	return r;
 }
 
-/* Whether another scope entry covers this one: programs there run for it already. */
-static bool is_covered(const struct draft *draft, size_t index)
+/* Has the programs look at a cgroup that the plan names. */
+static int cover(struct engine *engine, const struct target *target, struct failure *failure)
 {
-	const struct draft_match *self = &draft->matches[index];
+	__u64 mask = engine->classified.control.any_cgroup | target->rules;
+	int r = 0;
 
-	for (size_t i = 0; i < draft->matches_count; i++) {
-		const struct draft_match *other = &draft->matches[i];
+	if (target->rules)
+		r = programs_name_cgroup(engine->programs, target->id, mask, failure);
+	if (!r && target->attached)
+		r = programs_attach(engine->programs, target->fd, target->id, failure);
+	return r ? fail_in(failure, r, "cgroup %s", target->path) : 0;
+}
 
-		if (i == index || other->owner != ENGINE_SCOPE ||
-		    !cgroup_contains(other->text, self->text))
-			continue;
-		/* Of two that are the same the first stays. */
-		if (strcmp(other->text, self->text) || i < index)
-			return true;
+static void report_target(struct engine *engine, const struct target *target, bool gone)
+{
+	struct engine_event event = {
+		.at = clock_boottime_ns(),
+		.kind = gone ? ENGINE_EVENT_TARGET_GONE : ENGINE_EVENT_TARGET_FOUND,
+		.rules = target->in_scope ? engine->classified.control.all_rules : target->rules,
+	};
+
+	snprintf(event.target, sizeof(event.target), "%s", target->path);
+	engine_report(engine, &event);
+}
+
+static void on_target(void *context, const struct target *target, bool gone)
+{
+	struct engine *engine = context;
+	struct failure failure = {};
+
+	if (gone) {
+		programs_forget_cgroup(engine->programs, target->id);
+	} else if (cover(engine, target, &failure)) {
+		log_warning("%s", failure.text);
+		return;
 	}
-	return false;
+	report_target(engine, target, gone);
 }
 
-static void close_scope(struct engine *engine)
+int engine_read_targets(struct engine *engine)
 {
-	for (size_t i = 0; i < engine->scope_count; i++)
-		close(engine->scope[i]);
-	free(engine->scope);
-	engine->scope = NULL;
-	engine->scope_count = 0;
+	int r;
+
+	if (!engine->targets || targets_fd(engine->targets) < 0)
+		return 0;
+	r = targets_read(engine->targets, on_target, engine);
+	if (r)
+		log_warning("watching the cgroup tree: %s", strerror(-r));
+	return r;
 }
 
-static int open_scope(struct engine *engine, bool whole_host, struct failure *failure)
+static int find_targets(struct engine *engine, bool whole_host, struct failure *failure)
 {
 	const struct engine_settings *settings = engine->settings;
-	const struct draft *draft = engine->draft;
-	int fd;
 
 	engine->scope_is_everything = whole_host && !strcmp(settings->cgroup_root, "/");
-	engine->scope = calloc(draft->matches_count + 1, sizeof(int));
-	if (!engine->scope)
-		return fail(failure, -ENOMEM, "out of memory");
-	if (whole_host) {
-		fd = cgroup_open(settings->cgroup_mount, settings->cgroup_root, failure);
-		if (fd < 0)
-			return fd;
-		engine->scope[engine->scope_count++] = fd;
-		return 0;
-	}
-	for (size_t i = 0; i < draft->matches_count; i++) {
-		if (draft->matches[i].owner != ENGINE_SCOPE || is_covered(draft, i))
-			continue;
-		fd = cgroup_open(settings->cgroup_mount, draft->matches[i].text, failure);
-		if (fd < 0)
-			return fd;
-		engine->scope[engine->scope_count++] = fd;
-	}
-	return 0;
-}
-
-static int find_cgroup_ids(const struct engine *engine, __u64 **ret_ids, struct failure *failure)
-{
-	const struct classified *classified = &engine->classified;
-	_cleanup_free_ __u64 *ids = calloc(classified->cgroups_count + 1, sizeof(*ids));
-
-	if (!ids)
-		return fail(failure, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < classified->cgroups_count; i++) {
-		const char *path = classified->cgroups[i].path;
-		_cleanup_close_ int fd = cgroup_open(engine->settings->cgroup_mount, path, failure);
-		uint64_t id;
-		int r;
-
-		if (fd < 0)
-			return fd;
-		r = cgroup_id(fd, &id);
-		if (r)
-			return fail(failure, r, "cgroup %s: %s", path, strerror(-r));
-		ids[i] = id;
-	}
-	*ret_ids = TAKE_PTR(ids);
-	return 0;
+	return targets_open(settings->cgroup_mount,
+			    settings->runtime_root ? settings->runtime_root : "",
+			    whole_host ? settings->cgroup_root : NULL, engine->draft,
+			    &engine->targets, failure);
 }
 
 static int load(struct engine *engine, __u64 now, struct failure *failure)
 {
-	_cleanup_free_ __u64 *ids = NULL;
 	int r = classify(engine->draft, &engine->classified);
 
 	if (r)
 		return fail(failure, r, "out of memory");
-	r = find_cgroup_ids(engine, &ids, failure);
-	if (r)
-		return r;
 	if (!engine->scope_is_everything)
 		engine->classified.control.flags |= FAULT_CONTROL_SCOPE;
 	/* What was resolved at arming came without a TTL: it holds for the whole run. */
-	return programs_arm(engine->draft, &engine->classified, ids, engine->scope,
-			    engine->scope_count, now + ARMING_NS + engine->draft->begin.duration_ns,
-			    &engine->programs, failure);
+	r = programs_arm(engine->draft, &engine->classified,
+			 now + ARMING_NS + engine->draft->begin.duration_ns, &engine->programs,
+			 failure);
+	for (size_t i = 0; !r && i < targets_count(engine->targets); i++)
+		r = cover(engine, targets_at(engine->targets, i), failure);
+	return r;
 }
 
 /* The clock of a run starts when its programs are in place: loading takes a while. */
@@ -185,7 +167,11 @@ static void forget(struct engine *engine)
 	engine->open = 0;
 	classified_free(&engine->classified);
 	engine->classified = (struct classified){};
-	close_scope(engine);
+	targets_free(engine->targets);
+	engine->targets = NULL;
+	free(engine->shadow);
+	engine->shadow = NULL;
+	engine->shadow_count = 0;
 	draft_free(engine->draft);
 	engine->draft = NULL;
 }
@@ -204,7 +190,7 @@ static void report_armed(struct engine *engine)
 
 int engine_arm(struct engine *engine, __u64 now, struct failure *failure)
 {
-	bool whole_host = !draft_has(engine->draft, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP);
+	bool whole_host = !draft_has_cgroups(engine->draft, ENGINE_SCOPE);
 	int r = draft_check(engine->draft, failure);
 
 	if (!r)
@@ -212,7 +198,7 @@ int engine_arm(struct engine *engine, __u64 now, struct failure *failure)
 	if (!r)
 		r = add_protections(engine, failure);
 	if (!r)
-		r = open_scope(engine, whole_host, failure);
+		r = find_targets(engine, whole_host, failure);
 	if (!r)
 		r = load(engine, now, failure);
 	if (!r)

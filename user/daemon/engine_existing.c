@@ -1,30 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which open connections belong to injected rules, and which of those the rules reset. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "user/base/cleanup.h"
 #include "user/daemon/cgroup.h"
 #include "user/daemon/engine_state.h"
 #include "user/daemon/existing.h"
 
+/* The most connections that one inject adopts: the size of the map `sockets`. */
+enum { ADOPTEES_MAX = 65536 };
+
+/* The connections to adopt, as they are found. */
+struct adoption {
+	__u64 *cookies;
+	struct fault_adoptee *adoptees;
+	size_t count;
+	bool short_of_memory;
+};
+
 struct judge {
 	struct engine *engine;
 	__u64 rules;
 	__u64 resets; /* those of them that reset what they find */
+	__u64 adopts; /* those of them that adopt what they find */
+	struct adoption *adoption;
 	__u64 now;
-	struct cgroup_ids scope;
-	struct cgroup_ids *cgroups; /* one per classified->cgroups */
+	__u32 namespace;	    /* inode of this process's: the one that is listed */
+	struct cgroup_ids *cgroups; /* one per target */
 };
 
 static __u64 look_cgroup(const struct judge *judge, __u64 id)
 {
-	const struct classified *classified = &judge->engine->classified;
-	__u64 mask = classified->control.any_cgroup;
+	const struct targets *targets = judge->engine->targets;
+	__u64 mask = judge->engine->classified.control.any_cgroup;
 
-	for (size_t i = 0; i < classified->cgroups_count; i++)
+	for (size_t i = 0; i < targets_count(targets); i++)
 		if (cgroup_ids_has(&judge->cgroups[i], id))
-			mask |= classified->cgroups[i].mask;
+			mask |= targets_at(targets, i)->rules;
 	return mask;
+}
+
+static bool is_in_scope(const struct judge *judge, __u64 id)
+{
+	const struct targets *targets = judge->engine->targets;
+
+	if (judge->engine->scope_is_everything)
+		return true;
+	for (size_t i = 0; i < targets_count(targets); i++)
+		if (targets_at(targets, i)->attached && cgroup_ids_has(&judge->cgroups[i], id))
+			return true;
+	return false;
 }
 
 /*
@@ -44,26 +70,63 @@ static __u64 look_learned(const struct judge *judge, __u64 rules, const __u8 add
 	return rules & learned.mask;
 }
 
+static void adopt(struct adoption *adoption, const struct existing_connection *connection,
+		  __u64 candidates, __u64 by_address)
+{
+	struct fault_adoptee *adoptees;
+	__u64 *cookies;
+	size_t count = adoption->count;
+
+	if (count == ADOPTEES_MAX) {
+		adoption->short_of_memory = true;
+		return;
+	}
+	if (!(count & (count - 1))) {
+		size_t room = count ? 2 * count : 1;
+
+		cookies = reallocarray(adoption->cookies, room, sizeof(*cookies));
+		if (cookies)
+			adoption->cookies = cookies;
+		adoptees = reallocarray(adoption->adoptees, room, sizeof(*adoptees));
+		if (adoptees)
+			adoption->adoptees = adoptees;
+		adoption->short_of_memory |= !cookies || !adoptees;
+		if (adoption->short_of_memory)
+			return;
+	}
+	adoption->cookies[count] = connection->cookie;
+	adoption->adoptees[count] = (struct fault_adoptee){
+		.candidates = candidates, .by_address = by_address, .port = connection->port};
+	memcpy(adoption->adoptees[count].address, connection->address, sizeof(connection->address));
+	adoption->count++;
+}
+
 static enum existing_verdict judge_connection(void *context,
 					      const struct existing_connection *connection)
 {
 	const struct judge *judge = context;
 	const struct engine *engine = judge->engine;
+	__u64 candidates;
 	struct fault_masks masks = classify_destination(&engine->classified, connection->address,
 							FAULT_PROTOCOL_TCP, connection->port);
 	__u64 rules = masks.rules & judge->rules, named, sure;
 
 	if (!rules || masks.protect)
 		return EXISTING_IGNORE;
-	if (!engine->scope_is_everything && !cgroup_ids_has(&judge->scope, connection->cgroup))
+	if (!is_in_scope(judge, connection->cgroup))
 		return EXISTING_IGNORE;
 	rules &= look_cgroup(judge, connection->cgroup);
+	rules &= classify_owner(&engine->classified, connection->uid, judge->namespace);
+	candidates = rules & judge->adopts;
 	named = rules & engine->classified.control.name_rules;
 	rules &= ~named;
 	named = look_learned(judge, named, connection->address, &sure);
 	if ((rules | sure) & judge->resets)
 		return EXISTING_RESET;
-	return rules | named ? EXISTING_SPARE : EXISTING_IGNORE;
+	/* A name rule looks at every request: which name it is for is not known before. */
+	if (candidates)
+		adopt(judge->adoption, connection, candidates, sure);
+	return rules | named | candidates ? EXISTING_SPARE : EXISTING_IGNORE;
 }
 
 static int collect(struct judge *judge, struct failure *failure)
@@ -71,38 +134,65 @@ static int collect(struct judge *judge, struct failure *failure)
 	const struct engine *engine = judge->engine;
 	int r = 0;
 
-	for (size_t i = 0; !r && !engine->scope_is_everything && i < engine->scope_count; i++)
-		r = cgroup_ids_collect(engine->scope[i], &judge->scope, failure);
-	cgroup_ids_sort(&judge->scope);
-	for (size_t i = 0; !r && i < engine->classified.cgroups_count; i++) {
-		_cleanup_close_ int fd = cgroup_open(engine->settings->cgroup_mount,
-						     engine->classified.cgroups[i].path, failure);
+	for (size_t i = 0; !r && i < targets_count(engine->targets); i++) {
+		const struct target *target = targets_at(engine->targets, i);
 
-		r = fd < 0 ? fd : cgroup_ids_collect(fd, &judge->cgroups[i], failure);
+		/* All of the host is not walked. */
+		if (engine->scope_is_everything && !target->rules)
+			continue;
+		r = cgroup_ids_collect(target->fd, &judge->cgroups[i], failure);
 		cgroup_ids_sort(&judge->cgroups[i]);
 	}
 	return r;
 }
 
-int engine_find_existing(struct engine *engine, __u64 rules, __u64 resets, __u64 now,
-			 __u64 *ret_found, __u64 *ret_reset, struct failure *failure)
+static int meet(struct judge *judge, struct engine_window *window, struct failure *failure)
 {
-	size_t count = engine->classified.cgroups_count;
-	struct judge judge = {.engine = engine, .rules = rules, .resets = resets, .now = now};
+	struct adoption *adoption = judge->adoption;
 	uint64_t found = 0, reset = 0;
+	__u64 adopted = 0;
+	struct stat status;
+	int r = collect(judge, failure);
+
+	if (!stat("/proc/self/ns/net", &status))
+		judge->namespace = (__u32)status.st_ino;
+
+	if (!r)
+		r = existing_reset(judge_connection, judge, &found, &reset, failure);
+	if (!r && adoption->short_of_memory)
+		r = fail(failure, -ENOMEM, "too many open connections to adopt");
+	if (!r && judge->adopts)
+		r = programs_adopt(judge->engine->programs, adoption->cookies, adoption->adoptees,
+				   adoption->count, &adopted, failure);
+	window->existing_found = found;
+	window->existing_reset = reset;
+	window->existing_adopted = adopted;
+	return r;
+}
+
+int engine_find_existing(struct engine *engine, struct engine_window *window, __u64 resets,
+			 __u64 adopts, __u64 now, struct failure *failure)
+{
+	size_t count = targets_count(engine->targets);
+	struct adoption adoption = {};
+	struct judge judge = {
+		.engine = engine,
+		.rules = window->rules,
+		.resets = resets,
+		.adopts = adopts,
+		.adoption = &adoption,
+		.now = now,
+	};
 	int r;
 
 	judge.cgroups = calloc(count + 1, sizeof(*judge.cgroups));
 	if (!judge.cgroups)
 		return fail(failure, -ENOMEM, "out of memory");
-	r = collect(&judge, failure);
-	if (!r)
-		r = existing_reset(judge_connection, &judge, &found, &reset, failure);
+	r = meet(&judge, window, failure);
 	for (size_t i = 0; i < count; i++)
 		cgroup_ids_free(&judge.cgroups[i]);
 	free(judge.cgroups);
-	cgroup_ids_free(&judge.scope);
-	*ret_found = found;
-	*ret_reset = reset;
+	free(adoption.cookies);
+	free(adoption.adoptees);
 	return r ? fail_in(failure, r, "looking for open connections") : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the peer can ask about: state, counters, series. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "user/daemon/engine_state.h"
@@ -107,6 +108,30 @@ int engine_series(struct engine *engine, struct engine_series *series, __u64 now
 full:
 	series->next_bucket = bucket;
 	series->next_rule = rule;
+	return 0;
+}
+
+int engine_shadow(struct engine *engine, struct engine_shadow *shadow, struct failure *failure)
+{
+	size_t from = shadow->from, left;
+	int r;
+
+	if (!(engine->classified.control.flags & FAULT_CONTROL_SHADOW))
+		return fail(failure, -EINVAL, "the run is no shadow");
+	if (!from || !engine->shadow) {
+		free(engine->shadow);
+		engine->shadow = NULL;
+		engine->shadow_count = 0;
+		r = programs_shadow(engine->programs, &engine->shadow, &engine->shadow_count);
+		if (r)
+			return fail(failure, r, "reading what was counted: %s", strerror(-r));
+	}
+	left = from < engine->shadow_count ? engine->shadow_count - from : 0;
+	shadow->total = (__u32)engine->shadow_count;
+	shadow->count = (__u32)(left < ENGINE_SHADOW_MAX ? left : ENGINE_SHADOW_MAX);
+	if (shadow->count)
+		memcpy(shadow->entries, engine->shadow + from,
+		       shadow->count * sizeof(*shadow->entries));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "user/base/clock.h"
 #include "user/daemon/bpf.h"
 #include "user/daemon/engine.h"
+#include "user/daemon/targets.h"
 
 /* After this much time without a lease the run is over, not only its effects. */
 #define ENGINE_LEASE_GRACE_NS (5 * NS_PER_S)
@@ -24,14 +25,15 @@ struct engine {
 	struct programs *programs;		/* NULL: nothing is armed */
 	volatile struct fault_control *control; /* the kernel's own memory */
 	volatile struct fault_window *windows;	/* likewise, one per rule */
-	int *scope;				/* cgroups that are attached to */
-	size_t scope_count;
+	struct targets *targets;		/* cgroups that the plan names */
 	bool scope_is_everything;
 	__u64 open;	    /* rules whose window was opened and has not been reported as ended */
 	__u32 series_swept; /* buckets below this one are deleted */
 	/* A run that is over, but holds open connections: unloaded at `retired_until`. */
 	struct programs *retired;
 	__u64 retired_until;
+	struct engine_shadow_entry *shadow; /* what is being read; NULL: nothing */
+	size_t shadow_count;
 	/* What the last run's rules came to, kept until the next one begins. */
 	struct engine_rule_status last[FAULT_RULES_MAX];
 	__u32 last_count;
@@ -42,6 +44,9 @@ struct engine {
 int engine_arm(struct engine *engine, __u64 now, struct failure *failure);
 /* Lifts what is open, reports both with `cause`, unloads everything. Nothing armed: nothing. */
 void engine_disarm(struct engine *engine, enum engine_cause cause, __u64 at);
+
+/* Covers the cgroups that have come, lets go of those that have gone. 0 or -errno. */
+int engine_read_targets(struct engine *engine);
 
 /* Unloads what an earlier run still holds open connections by. */
 void engine_forget_retired(struct engine *engine);
@@ -66,11 +71,12 @@ void engine_tick(struct engine *engine, __u64 now);
 __u64 engine_next(const struct engine *engine);
 
 /*
- * engine_existing.c: counts the connections of `rules` that are open already, and destroys those of
- * `resets` among them. The counts are true even when it failed half way.
+ * engine_existing.c: counts the connections of window->rules that are open already, destroys those
+ * of `resets` among them and has the message layer look at those of `adopts`. The window's counts
+ * are true even when it failed half way.
  */
-int engine_find_existing(struct engine *engine, __u64 rules, __u64 resets, __u64 now,
-			 __u64 *ret_found, __u64 *ret_reset, struct failure *failure);
+int engine_find_existing(struct engine *engine, struct engine_window *window, __u64 resets,
+			 __u64 adopts, __u64 now, struct failure *failure);
 
 /* engine_read.c */
 void engine_status(const struct engine *engine, __u64 now, struct engine_status *ret_status);
@@ -79,6 +85,7 @@ int engine_rule_status(struct engine *engine, __u32 rule, struct engine_rule_sta
 void engine_keep_last(struct engine *engine);
 int engine_series(struct engine *engine, struct engine_series *series, __u64 now,
 		  struct failure *failure);
+int engine_shadow(struct engine *engine, struct engine_shadow *shadow, struct failure *failure);
 void engine_sweep_series(struct engine *engine, __u64 now);
 
 /* engine.c: sends an event to the peer. */

@@ -5,6 +5,7 @@
 
 #include "user/base/log.h"
 #include "user/daemon/engine_state.h"
+#include "user/experiment/plan.h"
 
 static __u64 earlier(__u64 a, __u64 b)
 {
@@ -25,12 +26,12 @@ static void open_window(volatile struct fault_window *window, __u64 starts_at, _
 	__atomic_store_n(&window->ends_at, ends_at, __ATOMIC_SEQ_CST);
 }
 
-static __u64 rules_that_reset(const struct engine *engine, __u64 rules)
+static __u64 rules_that(const struct engine *engine, __u32 existing, __u64 rules)
 {
 	__u64 mask = 0;
 
 	for (__u32 i = 0; i < engine->draft->rules_count; i++)
-		if (engine->draft->rules[i].existing_reset)
+		if (engine->draft->rules[i].existing == existing)
 			mask |= 1ULL << i;
 	return mask & rules;
 }
@@ -39,16 +40,22 @@ static __u64 rules_that_reset(const struct engine *engine, __u64 rules)
 static int meet_existing(struct engine *engine, struct engine_window *window, __u64 now,
 			 struct failure *failure)
 {
-	__u64 resets = rules_that_reset(engine, window->rules);
+	__u64 resets = rules_that(engine, PLAN_EXISTING_RESET, window->rules);
+	__u64 adopts = rules_that(engine, PLAN_EXISTING_ADOPT, window->rules);
 	int r;
 
+	/* A connection can be in one sockmap alone: what an earlier run still holds is let go. */
+	if (adopts && engine->retired) {
+		programs_release_sockets(engine->retired);
+		engine_forget_retired(engine);
+	}
 	window->existing_found = 0;
 	window->existing_reset = 0;
-	r = engine_find_existing(engine, window->rules, resets, now, &window->existing_found,
-				 &window->existing_reset, failure);
+	window->existing_adopted = 0;
+	r = engine_find_existing(engine, window, resets, adopts, now, failure);
 	if (!r)
 		return 0;
-	if (!resets) {
+	if (!resets && !adopts) {
 		log_warning("%s", failure->text);
 		return 0;
 	}
@@ -63,6 +70,8 @@ int engine_inject(struct engine *engine, struct engine_window *window, __u64 now
 
 	if (window->rules & ~engine->classified.control.all_rules)
 		return fail(failure, -EINVAL, "no such rule is armed");
+	if (engine->classified.control.flags & FAULT_CONTROL_SHADOW)
+		return fail(failure, -EINVAL, "a shadow injects nothing");
 	if (now >= engine->control->lease_until)
 		return fail(failure, -ETIME, "the lease has lapsed; renew it first");
 	window->starts_at = now;

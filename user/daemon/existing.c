@@ -18,6 +18,7 @@ enum { SOCKETS_MAX = 1 << 20 };
 struct found_socket {
 	struct inet_diag_sockid id;
 	uint64_t cgroup;
+	uint32_t uid;
 	uint8_t family;
 	uint8_t state;
 };
@@ -83,6 +84,7 @@ static int on_socket(struct nl_msg *message, void *context)
 		return NL_OK;
 	}
 	found.id = socket->id;
+	found.uid = socket->idiag_uid;
 	found.family = socket->idiag_family;
 	found.state = socket->idiag_state;
 	cgroup = nlmsg_find_attr(header, sizeof(*socket), INET_DIAG_CGROUP_ID);
@@ -148,6 +150,9 @@ static void describe(const struct found_socket *found, struct existing_connectio
 	}
 	ret_connection->port = ntohs(found->id.idiag_dport);
 	ret_connection->cgroup = found->cgroup;
+	ret_connection->cookie =
+		(uint64_t)found->id.idiag_cookie[1] << 32 | found->id.idiag_cookie[0];
+	ret_connection->uid = found->uid;
 }
 
 static int list(struct nl_sock *netlink, struct sockets *sockets, struct failure *failure)

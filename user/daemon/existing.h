@@ -15,6 +15,8 @@ struct existing_connection {
 	uint8_t address[16]; /* destination, v4-mapped for IPv4 */
 	uint16_t port;	     /* host byte order */
 	uint64_t cgroup;     /* id; 0: the kernel does not tell */
+	uint64_t cookie;     /* of the socket */
+	uint32_t uid;	     /* of the socket */
 };
 
 enum existing_verdict {

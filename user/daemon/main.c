@@ -37,7 +37,8 @@ struct options {
 	const char *group;
 	const char *policy;
 	const char *user;
-	const char *cgroup_root; /* as given: a directory; NULL: the top of cgroup2 */
+	const char *runtime_root; /* NULL: the host's own */
+	const char *cgroup_root;  /* as given: a directory; NULL: the top of cgroup2 */
 	enum log_level log_level;
 };
 
@@ -70,6 +71,8 @@ static const struct argp_option option_table[] = {
 	{"user", 'u', "NAME", 0, "Run the api process as NAME (default faultd, else nobody)", 0},
 	{"cgroup-root", 'c', "PATH", 0,
 	 "What the whole host means: the cgroup directory PATH (default: the top of cgroup2)", 0},
+	{"runtime-root", 'r', "PATH", 0,
+	 "Look for the files of container runtimes below PATH (default: the host's root)", 0},
 	{"foreground", 'f', NULL, 0, "Stay in the foreground: the only mode there is", 0},
 	{"log-level", 'l', "LEVEL", 0, "error, warning, info (default) or debug", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
@@ -104,6 +107,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'c':
 		options->cgroup_root = argument;
+		return 0;
+	case 'r':
+		options->runtime_root = argument;
 		return 0;
 	case 'f':
 		return 0;
@@ -242,6 +248,7 @@ static int run_engine(const struct daemon *daemon, int channel, struct failure *
 	const struct engine_settings settings = {
 		.cgroup_mount = daemon->cgroup_mount,
 		.cgroup_root = daemon->cgroup_root,
+		.runtime_root = daemon->options.runtime_root,
 		.policy = &daemon->policy,
 	};
 	int r = privilege_keep_engine(failure);

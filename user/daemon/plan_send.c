@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/daemon/owner_send.h"
 
 struct sender {
 	struct channel *channel;
@@ -44,6 +45,7 @@ static int send_begin(struct sender *sender, const struct plan *plan, uid_t uid)
 	begin->rules = (__u32)plan->rules_count;
 	begin->protections = (__u32)plan->protect_count;
 	begin->uid = uid;
+	begin->flags = plan->shadow ? FAULT_CONTROL_SHADOW : 0;
 	copy_text(begin->title, sizeof(begin->title), plan->title);
 	return send_it(sender);
 }
@@ -83,7 +85,7 @@ static int send_rule(struct sender *sender, const struct plan_rule *rule, __u32 
 	message->rule.capacity = rule->capacity;
 	message->rule.burst = rule->burst;
 	message->rule.shape = rule->shape;
-	message->existing_reset = rule->existing_reset;
+	message->existing = rule->existing;
 	copy_text(message->fault, sizeof(message->fault), rule->fault);
 	return send_it(sender);
 }
@@ -151,7 +153,19 @@ static int send_match(struct sender *sender, const struct plan_match *match, __u
 		r = send_texts(sender, owner, ENGINE_DIMENSION_PATH, &match->paths);
 	if (!r)
 		r = send_texts(sender, owner, ENGINE_DIMENSION_CGROUP, &match->cgroups);
+	if (!r)
+		r = send_texts(sender, owner, ENGINE_DIMENSION_UNIT, &match->units);
+	if (!r)
+		r = send_texts(sender, owner, ENGINE_DIMENSION_CONTAINER, &match->containers);
 	return r ? r : send_texts(sender, owner, ENGINE_DIMENSION_INTERFACE, &match->interfaces);
+}
+
+static int send_owner(void *context, const struct engine_match *match)
+{
+	struct sender *sender = context;
+
+	next(sender, ENGINE_MATCH)->u.match = *match;
+	return send_it(sender);
 }
 
 static int send_answers(struct sender *sender, const struct plan_rule *rule, __u32 index)
@@ -186,8 +200,8 @@ static int send_seeds(struct sender *sender, const struct resolved *resolved)
 	return r;
 }
 
-static int send_all(struct sender *sender, const struct plan *plan, const struct strings *scope,
-		    const struct resolved *resolved, size_t resolved_count, uid_t uid)
+static int send_all(struct sender *sender, const struct plan *plan, const struct resolved *resolved,
+		    size_t resolved_count, uid_t uid)
 {
 	int r = send_begin(sender, plan, uid);
 
@@ -195,6 +209,8 @@ static int send_all(struct sender *sender, const struct plan *plan, const struct
 		r = send_rule(sender, &plan->rules[i], i);
 		if (!r)
 			r = send_match(sender, &plan->rules[i].match, i);
+		if (!r)
+			r = owner_send(plan, i, send_owner, sender, sender->failure);
 		if (!r && plan_effect_answers(plan->rules[i].effect, plan->rules[i].reject))
 			r = send_answers(sender, &plan->rules[i], i);
 	}
@@ -205,15 +221,18 @@ static int send_all(struct sender *sender, const struct plan *plan, const struct
 				       plan->protect[i].ports_count);
 	}
 	if (!r)
-		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP, scope);
+		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP, &plan->cgroups);
+	if (!r)
+		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_UNIT, &plan->units);
+	if (!r)
+		r = send_texts(sender, ENGINE_SCOPE, ENGINE_DIMENSION_CONTAINER, &plan->containers);
 	for (size_t i = 0; !r && i < resolved_count; i++)
 		r = send_seeds(sender, &resolved[i]);
 	return r;
 }
 
-int plan_send(struct channel *channel, const struct plan *plan, const struct strings *scope,
-	      const struct resolved *resolved, size_t resolved_count, uid_t uid,
-	      struct failure *failure)
+int plan_send(struct channel *channel, const struct plan *plan, const struct resolved *resolved,
+	      size_t resolved_count, uid_t uid, struct failure *failure)
 {
 	struct sender *sender = calloc(1, sizeof(*sender));
 	int r;
@@ -222,7 +241,7 @@ int plan_send(struct channel *channel, const struct plan *plan, const struct str
 		return fail(failure, -ENOMEM, "out of memory");
 	sender->channel = channel;
 	sender->failure = failure;
-	r = send_all(sender, plan, scope, resolved, resolved_count, uid);
+	r = send_all(sender, plan, resolved, resolved_count, uid);
 	free(sender);
 	return r;
 }

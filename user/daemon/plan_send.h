@@ -9,11 +9,10 @@
 #include "user/daemon/resolve.h"
 
 /*
- * Sends everything of `plan` up to, and without, ENGINE_ARM. `scope` holds the cgroups to attach
- * at, none for the whole host. 0, or what the engine said.
+ * Sends everything of `plan` up to, and without, ENGINE_ARM. 0, or what the engine
+ * said.
  */
-int plan_send(struct channel *channel, const struct plan *plan, const struct strings *scope,
-	      const struct resolved *resolved, size_t resolved_count, uid_t uid,
-	      struct failure *failure);
+int plan_send(struct channel *channel, const struct plan *plan, const struct resolved *resolved,
+	      size_t resolved_count, uid_t uid, struct failure *failure);
 
 #endif

@@ -102,8 +102,8 @@ static int check_rule(const struct engine_request *request, struct failure *fail
 	r = check_effect(&rule->rule, failure);
 	if (r)
 		return r;
-	if (rule->existing_reset > 1)
-		return fail(failure, -EINVAL, "existing_reset is %u", rule->existing_reset);
+	if (rule->existing >= PLAN_EXISTING_COUNT)
+		return fail(failure, -EINVAL, "existing is %u", rule->existing);
 	return check_text("the fault's name", rule->fault, sizeof(rule->fault), 1,
 			  sizeof(rule->fault) - 1, failure);
 }
@@ -182,12 +182,48 @@ static int check_interface(const struct engine_match *match, struct failure *fai
 		       : fail(failure, -EINVAL, "'%s' is no name of an interface", match->text);
 }
 
+static int check_unit(const struct engine_match *match, struct failure *failure)
+{
+	int r = check_text("the unit", match->text, sizeof(match->text), 1, sizeof(match->text) - 1,
+			   failure);
+
+	if (!r && !plan_unit_is_valid(match->text))
+		r = fail(failure, -EINVAL, "the unit is no name or glob of one");
+	return r;
+}
+
+static int check_container(const struct engine_match *match, struct failure *failure)
+{
+	int r = check_text("the container", match->text, sizeof(match->text), 1,
+			   sizeof(match->text) - 1, failure);
+
+	if (!r && !plan_container_is_valid(match->text))
+		r = fail(failure, -EINVAL, "the container is no id or name of one");
+	return r;
+}
+
+static int check_command(const struct engine_match *match, struct failure *failure)
+{
+	return check_text("the process", match->text, sizeof(match->text), 1, FAULT_COMMAND_MAX - 1,
+			  failure);
+}
+
+static int check_number(const struct engine_match *match, struct failure *failure)
+{
+	if (match->number == UINT32_MAX)
+		return fail(failure, -ERANGE, "number %u is none", match->number);
+	return check_text("the text", match->text, sizeof(match->text), 0, 0, failure);
+}
+
 typedef int (*match_check_fn)(const struct engine_match *match, struct failure *failure);
 
 static const match_check_fn match_checks[] = {
-	[ENGINE_DIMENSION_PORT] = check_port,	    [ENGINE_DIMENSION_PREFIX] = check_prefix,
-	[ENGINE_DIMENSION_NAME] = check_name_match, [ENGINE_DIMENSION_PATH] = check_path,
-	[ENGINE_DIMENSION_CGROUP] = check_cgroup,   [ENGINE_DIMENSION_INTERFACE] = check_interface,
+	[ENGINE_DIMENSION_PORT] = check_port,		[ENGINE_DIMENSION_PREFIX] = check_prefix,
+	[ENGINE_DIMENSION_NAME] = check_name_match,	[ENGINE_DIMENSION_PATH] = check_path,
+	[ENGINE_DIMENSION_CGROUP] = check_cgroup,	[ENGINE_DIMENSION_UNIT] = check_unit,
+	[ENGINE_DIMENSION_CONTAINER] = check_container, [ENGINE_DIMENSION_COMMAND] = check_command,
+	[ENGINE_DIMENSION_USER] = check_number,		[ENGINE_DIMENSION_NAMESPACE] = check_number,
+	[ENGINE_DIMENSION_INTERFACE] = check_interface,
 };
 _Static_assert(ARRAY_SIZE(match_checks) == ENGINE_DIMENSION_COUNT, "a dimension lacks its check");
 
@@ -197,7 +233,9 @@ static int check_match_owner(const struct engine_match *match, struct failure *f
 		      match->dimension == ENGINE_DIMENSION_PREFIX;
 
 	if (match->rule == ENGINE_SCOPE)
-		return match->dimension == ENGINE_DIMENSION_CGROUP
+		return match->dimension == ENGINE_DIMENSION_CGROUP ||
+				       match->dimension == ENGINE_DIMENSION_UNIT ||
+				       match->dimension == ENGINE_DIMENSION_CONTAINER
 			       ? 0
 			       : fail(failure, -EINVAL, "a scope that is no cgroup");
 	if (match->rule & ENGINE_PROTECTION && !(match->rule & ENGINE_SCOPE)) {
@@ -318,6 +356,7 @@ static const struct {
 	[ENGINE_SERIES] = {"series", check_series},
 	[ENGINE_HALT] = {"halt", check_nothing},
 	[ENGINE_RELEASE] = {"release", check_nothing},
+	[ENGINE_SHADOW] = {"shadow", check_nothing},
 };
 _Static_assert(ARRAY_SIZE(request_kinds) == ENGINE_REQUEST_COUNT, "a request lacks its check");
 

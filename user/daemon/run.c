@@ -165,6 +165,8 @@ static char *write_event(const struct run *run, const struct engine_event *event
 	json_object_set_new(object, "rules", write_rules(event->rules));
 	json_object_set_new(object, "ends_at_ns", json_integer((json_int_t)event->ends_at));
 	json_object_set_new(object, "destination", write_destination(&event->detail));
+	if (event->target[0])
+		json_object_set_new(object, "target", json_string(event->target));
 	text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	if (text && asprintf(&line, "%s\n", text) < 0)

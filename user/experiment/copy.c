@@ -65,6 +65,16 @@ int plan_match_copy(const struct plan_match *match, struct plan_match *ret_match
 	if (r == 0)
 		r = strings_copy(&match->interfaces, &copy.interfaces);
 	if (r == 0)
+		r = strings_copy(&match->units, &copy.units);
+	if (r == 0)
+		r = strings_copy(&match->containers, &copy.containers);
+	if (r == 0)
+		r = strings_copy(&match->commands, &copy.commands);
+	if (r == 0)
+		r = strings_copy(&match->users, &copy.users);
+	if (r == 0)
+		r = strings_copy(&match->namespaces, &copy.namespaces);
+	if (r == 0)
 		*ret_match = copy;
 	else
 		plan_match_free(&copy);

@@ -85,7 +85,8 @@ struct experiment {
 	char *title;
 	char *description;
 	struct strings tags;
-	struct strings scope_cgroups, scope_units;
+	struct strings scope_cgroups, scope_units, scope_containers, scope_commands, scope_users,
+		scope_namespaces;
 	struct plan_protect *protect;
 	size_t protect_count;
 	struct workflow *workflows;

@@ -34,6 +34,11 @@ static int narrow_to_names(struct plan_match *match)
 	narrow.ports[0] = (struct port_range){DNS_PORT, DNS_PORT};
 	narrow.names = TAKE(match->names, (struct strings){0});
 	narrow.cgroups = TAKE(match->cgroups, (struct strings){0});
+	narrow.units = TAKE(match->units, (struct strings){0});
+	narrow.containers = TAKE(match->containers, (struct strings){0});
+	narrow.commands = TAKE(match->commands, (struct strings){0});
+	narrow.users = TAKE(match->users, (struct strings){0});
+	narrow.namespaces = TAKE(match->namespaces, (struct strings){0});
 	narrow.interfaces = TAKE(match->interfaces, (struct strings){0});
 	plan_match_free(match);
 	*match = narrow;
@@ -138,6 +143,12 @@ static void unknown_preset(const struct loader *loader, const struct yaml_node *
 		suggest(loader->diagnostics, "'faultctl presets' lists them");
 }
 
+/* Keys that say whose traffic it must be: the last ones. */
+static bool is_owner_key(size_t key)
+{
+	return key >= MATCH_CGROUP;
+}
+
 /* The keys that may stand beside `preset`, by what the preset is. */
 static void check_beside(const struct preset *preset, const struct yaml_node *item,
 			 const struct yaml_node *const *nodes, struct diagnostics *diagnostics)
@@ -147,7 +158,7 @@ static void check_beside(const struct preset *preset, const struct yaml_node *it
 	for (size_t i = 0; i < MATCH_COUNT; i++) {
 		bool host = i == MATCH_NAME || i == MATCH_ADDRESS;
 
-		if (!nodes[i] || i == MATCH_PRESET || i == MATCH_CGROUP ||
+		if (!nodes[i] || i == MATCH_PRESET || is_owner_key(i) ||
 		    (host && preset->needs_host))
 			continue;
 		diagnose(diagnostics, nodes[i]->at, "'%s' cannot stand beside preset '%s'",
@@ -175,6 +186,16 @@ static int merge_match(const struct plan_match *endpoint, const struct plan_matc
 		r = strings_add(&merged.names, parts.names.items[i]);
 	for (size_t i = 0; r == 0 && i < parts.cgroups.count; i++)
 		r = strings_add(&merged.cgroups, parts.cgroups.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.units.count; i++)
+		r = strings_add(&merged.units, parts.units.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.containers.count; i++)
+		r = strings_add(&merged.containers, parts.containers.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.commands.count; i++)
+		r = strings_add(&merged.commands, parts.commands.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.users.count; i++)
+		r = strings_add(&merged.users, parts.users.items[i]);
+	for (size_t i = 0; r == 0 && i < parts.namespaces.count; i++)
+		r = strings_add(&merged.namespaces, parts.namespaces.items[i]);
 	if (r == 0 && parts.prefixes_count > 0) {
 		/* An endpoint that needs its host has no address of its own. */
 		free(merged.prefixes);
@@ -267,6 +288,11 @@ static int load_presets(struct reading *reading, const struct yaml_node *const *
 		[MATCH_NAME] = nodes[MATCH_NAME],
 		[MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
 		[MATCH_CGROUP] = nodes[MATCH_CGROUP],
+		[MATCH_UNIT] = nodes[MATCH_UNIT],
+		[MATCH_CONTAINER] = nodes[MATCH_CONTAINER],
+		[MATCH_PROCESS] = nodes[MATCH_PROCESS],
+		[MATCH_USER] = nodes[MATCH_USER],
+		[MATCH_NAMESPACE] = nodes[MATCH_NAMESPACE],
 	};
 	_cleanup_(plan_match_free) struct plan_match extra = {0};
 	size_t before = diagnostics->total;
@@ -316,7 +342,7 @@ static int load_fault(struct loader *loader, const struct yaml_node *key,
 	}
 	if (r == 0)
 		r = load_shape(nodes, &reading.template, loader->diagnostics);
-	if (r == 0 && is_dns(&reading) && reading.template.existing_reset) {
+	if (r == 0 && is_dns(&reading) && reading.template.existing != PLAN_EXISTING_KEEP) {
 		diagnose(loader->diagnostics, nodes[FAULT_EXISTING]->at,
 			 "effect 'dns' has no connections that could be reset");
 		suggest(loader->diagnostics, "leave 'existing' out");

@@ -54,6 +54,34 @@ size_t find_workflow(const struct loader *loader, const struct yaml_node *name)
 	return experiment->workflows_count;
 }
 
+static void check_scope_units(const struct yaml_node *node, struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < node_count(node); i++) {
+		const struct yaml_node *item = node_item(node, i);
+
+		if (plan_unit_is_valid(item->text))
+			continue;
+		diagnose(diagnostics, item->at, "'%s' is no unit name", item->text);
+		suggest(diagnostics,
+			strchr(item->text, '/')
+				? "a path belongs under 'cgroups'"
+				: "for example 'runner.service' or 'runner.*.service'");
+	}
+}
+
+/* What the schema has stored already. */
+static void check_scope_texts(const struct yaml_node *node, const char *what,
+			      bool (*is_valid)(const char *text), struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < node_count(node); i++) {
+		const struct yaml_node *item = node_item(node, i);
+
+		if (!is_valid(item->text))
+			diagnose(diagnostics, item->at, "'%s' is no %s that can be matched",
+				 item->text, what);
+	}
+}
+
 int load_scope(struct loader *loader, const struct yaml_node *node)
 {
 	const struct yaml_node *nodes[SCOPE_COUNT];
@@ -64,7 +92,8 @@ int load_scope(struct loader *loader, const struct yaml_node *node)
 			loader->diagnostics);
 	if (r < 0 || loader->diagnostics->total != before)
 		return r;
-	if (!nodes[SCOPE_CGROUPS] && !nodes[SCOPE_UNITS]) {
+	if (!nodes[SCOPE_CGROUPS] && !nodes[SCOPE_UNITS] && !nodes[SCOPE_CONTAINERS] &&
+	    !nodes[SCOPE_PROCESSES] && !nodes[SCOPE_USERS] && !nodes[SCOPE_NAMESPACES]) {
 		diagnose(loader->diagnostics, node->at, "'scope' is empty");
 		suggest(loader->diagnostics, "add 'cgroups' or 'units', or leave it out for the "
 					     "whole host");
@@ -80,15 +109,13 @@ int load_scope(struct loader *loader, const struct yaml_node *node)
 						     : "a path below the cgroup2 mount, like "
 						       "'/system.slice/runner.service'");
 	}
-	for (size_t i = 0; i < node_count(nodes[SCOPE_UNITS]); i++) {
-		const struct yaml_node *item = node_item(nodes[SCOPE_UNITS], i);
-
-		if (!strchr(item->text, '/'))
-			continue;
-		diagnose(loader->diagnostics, item->at, "'%s' is no unit name", item->text);
-		suggest(loader->diagnostics, "a path belongs under 'cgroups'");
-	}
-	return 0;
+	check_scope_units(nodes[SCOPE_UNITS], loader->diagnostics);
+	check_scope_texts(nodes[SCOPE_CONTAINERS], "container", plan_container_is_valid,
+			  loader->diagnostics);
+	check_scope_texts(nodes[SCOPE_NAMESPACES], "network namespace", plan_namespace_is_valid,
+			  loader->diagnostics);
+	return load_users(nodes[SCOPE_USERS], &loader->experiment->scope_users,
+			  loader->diagnostics);
 }
 
 /* "22,8000-8010" behind " port ". */

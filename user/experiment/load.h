@@ -67,6 +67,13 @@ int load_headers(const struct yaml_node *node, struct strings *headers,
 int load_match(const struct yaml_node *const nodes[MATCH_COUNT], struct plan_match *match,
 	       struct strings *notes, struct diagnostics *diagnostics);
 
+/* Texts that `is_valid` takes; what is none is called no `what`. */
+int load_texts(const struct yaml_node *node, const char *what, bool (*is_valid)(const char *text),
+	       struct strings *texts, struct diagnostics *diagnostics);
+/* Users by name or number, as uids in digits. */
+int load_users(const struct yaml_node *node, struct strings *users,
+	       struct diagnostics *diagnostics);
+
 /* preset_load with the view of the machine to read: NULL leaves machine presets without hosts. */
 int preset_load_view(const char *directory, const char *name, const struct machine_view *machine,
 		     struct preset *ret_preset, struct diagnostics *diagnostics);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -292,6 +294,47 @@ static int load_interfaces(const struct yaml_node *node, struct strings *interfa
 	return r;
 }
 
+int load_texts(const struct yaml_node *node, const char *what, bool (*is_valid)(const char *text),
+	       struct strings *texts, struct diagnostics *diagnostics)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < node_count(node) && r == 0; i++) {
+		const struct yaml_node *item = node_item(node, i);
+
+		if (is_valid(item->text))
+			r = strings_add(texts, item->text);
+		else
+			diagnose(diagnostics, item->at, "'%s' is no %s that can be matched",
+				 item->text, what);
+	}
+	return r;
+}
+
+int load_users(const struct yaml_node *node, struct strings *users, struct diagnostics *diagnostics)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < node_count(node) && r == 0; i++) {
+		const struct yaml_node *item = node_item(node, i);
+		char uid[16], buffer[4096];
+		struct passwd entry, *user = NULL;
+
+		if (plan_user_is_valid(item->text)) {
+			r = strings_add(users, item->text);
+			continue;
+		}
+		if (getpwnam_r(item->text, &entry, buffer, sizeof(buffer), &user) || !user) {
+			diagnose(diagnostics, item->at, "user '%s' is unknown here", item->text);
+			suggest(diagnostics, "write the uid");
+			continue;
+		}
+		snprintf(uid, sizeof(uid), "%u", user->pw_uid);
+		r = strings_add(users, uid);
+	}
+	return r;
+}
+
 static void load_protocol(const struct yaml_node *node, const struct yaml_node *http,
 			  struct plan_match *match, struct diagnostics *diagnostics)
 {
@@ -334,5 +377,19 @@ int load_match(const struct yaml_node *const nodes[MATCH_COUNT], struct plan_mat
 		r = load_cgroups(nodes[MATCH_CGROUP], &match->cgroups, diagnostics);
 	if (r == 0)
 		r = load_interfaces(nodes[MATCH_INTERFACE], &match->interfaces, diagnostics);
+	if (r == 0)
+		r = load_texts(nodes[MATCH_UNIT], "unit", plan_unit_is_valid, &match->units,
+			       diagnostics);
+	if (r == 0)
+		r = load_texts(nodes[MATCH_CONTAINER], "container", plan_container_is_valid,
+			       &match->containers, diagnostics);
+	if (r == 0)
+		r = load_texts(nodes[MATCH_PROCESS], "process name", plan_command_is_valid,
+			       &match->commands, diagnostics);
+	if (r == 0)
+		r = load_users(nodes[MATCH_USER], &match->users, diagnostics);
+	if (r == 0)
+		r = load_texts(nodes[MATCH_NAMESPACE], "network namespace", plan_namespace_is_valid,
+			       &match->namespaces, diagnostics);
 	return r;
 }

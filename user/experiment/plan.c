@@ -145,6 +145,11 @@ void plan_match_free(struct plan_match *match)
 	strings_free(&match->paths);
 	strings_free(&match->cgroups);
 	strings_free(&match->interfaces);
+	strings_free(&match->units);
+	strings_free(&match->containers);
+	strings_free(&match->commands);
+	strings_free(&match->users);
+	strings_free(&match->namespaces);
 	*match = (struct plan_match){0};
 }
 
@@ -176,6 +181,10 @@ void plan_free(struct plan *plan)
 	free(plan->title);
 	strings_free(&plan->cgroups);
 	strings_free(&plan->units);
+	strings_free(&plan->containers);
+	strings_free(&plan->commands);
+	strings_free(&plan->users);
+	strings_free(&plan->namespaces);
 	*plan = (struct plan){0};
 }
 

@@ -31,12 +31,28 @@ struct plan_match {
 	size_t ports_count;
 	struct address_prefix *prefixes;
 	size_t prefixes_count;
-	struct strings names;	/* "a.example" or "*.example", lower case */
-	struct strings paths;	/* HTTP path prefixes, each begins with '/' */
-	uint16_t methods;	/* bit per enum fault_method; 0: any */
-	bool http;		/* an HTTP request is needed: paths, methods, or http host given */
+	struct strings names; /* "a.example" or "*.example", lower case */
+	struct strings paths; /* HTTP path prefixes, each begins with '/' */
+	uint16_t methods;     /* bit per enum fault_method; 0: any */
+	bool http;	      /* an HTTP request is needed: paths, methods, or http host given */
+	/* Whose it must be, any one of these: */
 	struct strings cgroups; /* paths below the cgroup2 mount, begin with '/'; ancestors match */
+	struct strings units;	/* systemd units, by name or glob */
+	struct strings containers; /* by id, front of an id, or name */
+	/* And each of these that is given: */
+	struct strings commands;   /* process names (comm), exact */
+	struct strings users;	   /* uids in digits */
+	struct strings namespaces; /* network namespaces: paths, or inodes in digits */
+	/* Or none of them: */
 	struct strings interfaces; /* names or globs: forwarded traffic that enters there, alone */
+};
+
+/* What becomes of connections that are open at the inject. */
+enum plan_existing {
+	PLAN_EXISTING_KEEP = 0,	 /* nothing */
+	PLAN_EXISTING_RESET = 1, /* they are destroyed */
+	PLAN_EXISTING_ADOPT = 2, /* what their clients send from then on is looked at */
+	PLAN_EXISTING_COUNT = 3,
 };
 
 struct plan_rule {
@@ -57,7 +73,7 @@ struct plan_rule {
 	enum fault_effect reject; /* REFUSE, HANG or ANSWER; NONE with every other effect */
 	struct fault_shape shape;
 	bool quic_allow;
-	bool existing_reset; /* destroy connections that are open at the inject */
+	unsigned int existing; /* enum plan_existing */
 	/* FAULT_EFFECT_ANSWER, and FAULT_EFFECT_OVERLOAD that rejects by one */
 	uint16_t status;
 	char *reason;  /* reason phrase */
@@ -77,10 +93,13 @@ struct plan_protect {
 struct plan {
 	char *title;
 	uint64_t seed;
+	bool shadow;		/* count what would be hit, touch nothing */
 	uint64_t duration_ns;	/* longest time from arming to the end: the deadline */
 	uint64_t lease_ns;	/* how long faults outlive the controller's last renewal */
 	struct strings cgroups; /* scope: attach here; none: the host's root as the policy says */
-	struct strings units;	/* scope: systemd unit globs, resolved by the daemon at arming */
+	struct strings units;	/* scope: systemd units, by name or glob */
+	struct strings containers;		    /* scope: by id, front of an id, or name */
+	struct strings commands, users, namespaces; /* scope: as in a match, for every rule */
 	struct plan_protect *protect;
 	size_t protect_count;
 	struct plan_rule *rules;
@@ -128,6 +147,16 @@ bool plan_name_is_valid(const char *name);
 bool plan_cgroup_is_valid(const char *path);
 /* 1 to 63 bytes, letters, digits, "._-" and what a glob has: "*?[]". */
 bool plan_interface_is_valid(const char *text);
+/* A systemd unit's name or a glob of one: a service, slice or scope, or any by a '*' at the end. */
+bool plan_unit_is_valid(const char *glob);
+/* 1 to 15 bytes without control characters: what the kernel keeps of a process's name. */
+bool plan_command_is_valid(const char *name);
+/* A uid in digits. */
+bool plan_user_is_valid(const char *text);
+/* An absolute path, or an inode in digits. */
+bool plan_namespace_is_valid(const char *text);
+/* [A-Za-z0-9][A-Za-z0-9_.-]{0,127}: what ids and names of containers are made of. */
+bool plan_container_is_valid(const char *name);
 /*
  * One header line of `length` bytes, "Name: value" without its CR LF. -EINVAL with the problem in
  * `failure` when it is malformed or a header that the answer writes itself.

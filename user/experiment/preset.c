@@ -35,6 +35,15 @@ static int add_endpoint(struct preset *preset, struct plan_match *match)
 	return 0;
 }
 
+/* Whose traffic it must be is not for a preset to say. */
+static bool has_owner(const struct yaml_node *const nodes[MATCH_COUNT])
+{
+	for (size_t i = MATCH_CGROUP; i < MATCH_COUNT; i++)
+		if (nodes[i])
+			return true;
+	return false;
+}
+
 static int load_endpoints(const struct yaml_node *node, struct preset *preset,
 			  struct diagnostics *diagnostics)
 {
@@ -48,7 +57,7 @@ static int load_endpoints(const struct yaml_node *node, struct preset *preset,
 		r = schema_read(&schema_match, item, item->at, NULL, nodes, diagnostics);
 		if (r < 0)
 			return r;
-		if (nodes[MATCH_PRESET] || nodes[MATCH_CGROUP] || nodes[MATCH_INTERFACE]) {
+		if (nodes[MATCH_PRESET] || nodes[MATCH_INTERFACE] || has_owner(nodes)) {
 			diagnose(diagnostics, item->at,
 				 "an endpoint has no 'preset', 'cgroup' or 'interface'");
 			continue;

@@ -22,7 +22,7 @@
 static const char *const only_version[] = {"1", NULL};
 static const char *const jitter_words[] = {"none", "full", NULL};
 static const char *const connection_words[] = {"cold", "warm", NULL};
-static const char *const existing_words[] = {"keep", "reset", NULL};
+static const char *const existing_words[] = {"keep", "reset", "adopt", NULL};
 static const char *const reset_words[] = {"connect", "request", "live", NULL};
 static const char *const dns_words[] = {"nxdomain", "servfail", "refused", "drop", NULL};
 static const char *const reject_words[] = {"hang", "refuse", NULL};
@@ -79,8 +79,26 @@ static const struct schema_key scope_keys[] = {
 		 .help = "Paths below the cgroup2 mount; what is inside them is in scope.",
 		 FIELD(struct experiment, scope_cgroups)},
 	[SCOPE_UNITS] = {"units", SCHEMA_LINES, .high = 255, .example = "[\"runner.*.service\"]",
-			 .help = "systemd units, by name or glob, found when the run is armed.",
+			 .help = "systemd units, by name or glob. Those that start during the run "
+				 "are in scope "
+				 "too.",
 			 FIELD(struct experiment, scope_units)},
+	[SCOPE_CONTAINERS] = {"containers", SCHEMA_LINES, .high = 128,
+			      .example = "[registry-mirror]",
+			      .help = "Containers of Docker, Podman or containerd: their id, at "
+				      "least 12 digits of its front, or their name.",
+			      FIELD(struct experiment, scope_containers)},
+	[SCOPE_PROCESSES] = {"processes", SCHEMA_LINES, .high = FAULT_COMMAND_MAX - 1,
+			     .example = "[apt-get]",
+			     .help = "Processes by name, as the kernel keeps it: its first 15 "
+				     "bytes.",
+			     FIELD(struct experiment, scope_commands)},
+	[SCOPE_USERS] = {"users", SCHEMA_LINES, .high = 255, .example = "[runner, 1001]",
+			 .help = "Users by name or number.", NO_FIELD},
+	[SCOPE_NAMESPACES] = {"namespaces", SCHEMA_LINES, .high = 1023,
+			      .example = "[/run/netns/tenant]",
+			      .help = "Network namespaces, by path or by inode.",
+			      FIELD(struct experiment, scope_namespaces)},
 };
 
 static const struct schema_key workflow_keys[] = {
@@ -213,10 +231,12 @@ static const struct schema_key fault_keys[] = {
 			 .help = "Of each inject only so many connections or requests are touched, "
 				 "the first ones.",
 			 FIELD(struct plan_rule, shape.first)},
-	[FAULT_EXISTING] = {"existing", SCHEMA_FLAG, .fallback = "keep", .words = existing_words,
-			    .example = "reset",
-			    .help = "What becomes of connections that are open at the inject.",
-			    FIELD(struct plan_rule, existing_reset)},
+	[FAULT_EXISTING] =
+		{"existing", SCHEMA_WORD, .fallback = "keep", .words = existing_words,
+		 .example = "reset",
+		 .help = "What becomes of connections that are open at the inject. `adopt`, with "
+			 "`answer` and `hang`: their next requests are looked at.",
+		 FIELD(struct plan_rule, existing)},
 	[FAULT_QUIC] =
 		{"quic", SCHEMA_FLAG, .fallback = "block", .words = quic_words, .example = "allow",
 		 .help = "With `answer`, `alert` and `hang` by name: whether UDP port 443 of "
@@ -292,6 +312,30 @@ static const struct schema_key match_keys[] = {
 				     "receives on these interfaces; with `refuse`, `reset`, "
 				     "`drop`, `loss` and `dns`.",
 			     NO_FIELD},
+	[MATCH_UNIT] = {"unit", SCHEMA_LINES, .type_text = "unit, glob, or list",
+			.fallback_text = "the whole scope", .high = 255,
+			.example = "\"runner.*.service\"",
+			.help = "Only traffic of these systemd units. Of `cgroup`, `unit` and "
+				"`container` any one holds.",
+			NO_FIELD},
+	[MATCH_CONTAINER] = {"container", SCHEMA_LINES, .type_text = "id, name, or list",
+			     .fallback_text = "the whole scope", .high = 128,
+			     .example = "registry-mirror",
+			     .help = "Only traffic of these containers.", NO_FIELD},
+	[MATCH_PROCESS] =
+		{"process", SCHEMA_LINES, .type_text = "name or list",
+		 .fallback_text = "the whole scope", .high = FAULT_COMMAND_MAX - 1,
+		 .example = "apt-get",
+		 .help = "Only connections that a process of this name opens. Like `user` "
+			 "and `namespace` it must hold beside the rest.",
+		 NO_FIELD},
+	[MATCH_USER] = {"user", SCHEMA_LINES, .type_text = "name, uid, or list",
+			.fallback_text = "the whole scope", .high = 255, .example = "runner",
+			.help = "Only connections of these users.", NO_FIELD},
+	[MATCH_NAMESPACE] = {"namespace", SCHEMA_LINES, .type_text = "path, inode, or list",
+			     .fallback_text = "the whole scope", .high = 1023,
+			     .example = "/run/netns/tenant",
+			     .help = "Only connections from these network namespaces.", NO_FIELD},
 };
 
 static const struct schema_key match_http_keys[] = {

@@ -11,7 +11,6 @@
 
 #define TITLE_MAX	 127
 #define CGROUP_MAX	 1023
-#define UNIT_MAX	 255
 #define INTERFACE_MAX	 63
 #define LEASE_LOWEST	 (500 * NS_PER_MS)
 #define LEASE_HIGHEST	 (60 * NS_PER_S)
@@ -62,9 +61,8 @@ static int check_prefix(const struct address_prefix *prefix, struct failure *fai
 	return 0;
 }
 
-/* `what` in the plural. */
-static int check_strings(const struct strings *strings, const char *what, size_t longest,
-			 struct failure *failure)
+int validate_strings(const struct strings *strings, const char *what, size_t longest,
+		     struct failure *failure)
 {
 	int r = check_count(strings->items, strings->count, PLAN_LIST_MAX, what, failure);
 
@@ -83,7 +81,7 @@ static int check_strings(const struct strings *strings, const char *what, size_t
 static int check_names(const struct strings *names, struct failure *failure)
 {
 	char name[NAME_SIZE];
-	int r = check_strings(names, "names", 253, failure);
+	int r = validate_strings(names, "names", 253, failure);
 
 	for (size_t i = 0; r == 0 && i < names->count; i++) {
 		if (name_parse(names->items[i], name, NULL) < 0 ||
@@ -97,7 +95,7 @@ static int check_names(const struct strings *names, struct failure *failure)
 
 static int check_paths(const struct strings *paths, struct failure *failure)
 {
-	int r = check_strings(paths, "paths", FAULT_PATH_MAX - 1, failure);
+	int r = validate_strings(paths, "paths", FAULT_PATH_MAX - 1, failure);
 
 	for (size_t i = 0; r == 0 && i < paths->count; i++) {
 		if (paths->items[i][0] != '/' || strchr(paths->items[i], ' '))
@@ -138,7 +136,7 @@ bool plan_interface_is_valid(const char *text)
 
 static int check_interfaces(const struct strings *interfaces, struct failure *failure)
 {
-	int r = check_strings(interfaces, "interfaces", INTERFACE_MAX, failure);
+	int r = validate_strings(interfaces, "interfaces", INTERFACE_MAX, failure);
 
 	for (size_t i = 0; r == 0 && i < interfaces->count; i++) {
 		if (!plan_interface_is_valid(interfaces->items[i]))
@@ -150,7 +148,7 @@ static int check_interfaces(const struct strings *interfaces, struct failure *fa
 
 static int check_cgroups(const struct strings *cgroups, struct failure *failure)
 {
-	int r = check_strings(cgroups, "cgroups", CGROUP_MAX, failure);
+	int r = validate_strings(cgroups, "cgroups", CGROUP_MAX, failure);
 
 	for (size_t i = 0; r == 0 && i < cgroups->count; i++) {
 		if (!plan_cgroup_is_valid(cgroups->items[i]))
@@ -174,7 +172,8 @@ bool plan_match_is_bounded(const struct plan_match *match)
 	for (size_t i = 0; i < match->paths.count; i++)
 		paths = paths && strcmp(match->paths.items[i], "/") != 0;
 	return ports || prefixes || paths || match->names.count > 0 || match->cgroups.count > 0 ||
-	       match->interfaces.count > 0;
+	       match->units.count > 0 || match->containers.count > 0 || match->commands.count > 0 ||
+	       match->users.count > 0 || match->namespaces.count > 0 || match->interfaces.count > 0;
 }
 
 static int check_match(const struct plan_match *match, struct failure *failure)
@@ -194,6 +193,11 @@ static int check_match(const struct plan_match *match, struct failure *failure)
 		r = check_cgroups(&match->cgroups, failure);
 	if (r == 0)
 		r = check_interfaces(&match->interfaces, failure);
+	if (r == 0)
+		r = validate_owners(&(struct owners){&match->units, &match->containers,
+						     &match->commands, &match->users,
+						     &match->namespaces},
+				    failure);
 	if (r < 0)
 		return r;
 	if (!match->tcp && !match->udp)
@@ -234,6 +238,10 @@ static int check_rule(const struct plan_rule *rule, struct failure *failure)
 	r = check_protocols(rule, failure);
 	if (r == 0)
 		r = check_match(&rule->match, failure);
+	if (r == 0 && rule->existing == PLAN_EXISTING_ADOPT &&
+	    !plan_effect_sees_http(rule->effect, rule->reject))
+		r = fail(failure, -EINVAL, "effect %s cannot act on a connection that it adopts",
+			 plan_effect_name(rule->effect));
 	return r < 0 ? r : validate_effect(rule, failure);
 }
 
@@ -270,7 +278,9 @@ static int check_head(const struct plan *plan, struct failure *failure)
 	r = check_cgroups(&plan->cgroups, failure);
 	if (r < 0)
 		return fail_in(failure, r, "scope");
-	r = check_strings(&plan->units, "units", UNIT_MAX, failure);
+	r = validate_owners(&(struct owners){&plan->units, &plan->containers, &plan->commands,
+					     &plan->users, &plan->namespaces},
+			    failure);
 	if (r < 0)
 		return fail_in(failure, r, "scope");
 	r = check_count(plan->protect, plan->protect_count, FAULT_PROTECTED_MAX, "protections",
@@ -280,6 +290,25 @@ static int check_head(const struct plan *plan, struct failure *failure)
 	if (plan->rules_count == 0)
 		return fail(failure, -EINVAL, "there is no rule");
 	return check_count(plan->rules, plan->rules_count, FAULT_RULES_MAX, "rules", failure);
+}
+
+/* A packet does not tell its process or namespace, and a forwarded one is no user's of this host.
+ */
+static int check_owner_is_told(const struct plan *plan, const struct plan_rule *rule,
+			       struct failure *failure)
+{
+	const struct plan_match *match = &rule->match;
+	bool process = plan->commands.count > 0 || match->commands.count > 0;
+	bool user = plan->users.count > 0 || match->users.count > 0;
+	bool space = plan->namespaces.count > 0 || match->namespaces.count > 0;
+
+	if (match->interfaces.count > 0 && (process || user || space))
+		return fail(failure, -EINVAL,
+			    "forwarded traffic has no process, user or network namespace");
+	if (rule->effect == FAULT_EFFECT_DNS && (process || space))
+		return fail(failure, -EINVAL,
+			    "effect dns sees neither a query's process nor its network namespace");
+	return 0;
 }
 
 int plan_validate(const struct plan *plan, struct failure *failure)
@@ -302,6 +331,8 @@ int plan_validate(const struct plan *plan, struct failure *failure)
 				    "[a-z0-9][a-z0-9_-]{0,47}",
 				    i + 1);
 		r = check_rule(rule, failure);
+		if (r == 0)
+			r = check_owner_is_told(plan, rule, failure);
 		if (r < 0)
 			return fail_in(failure, r, "fault %s", rule->fault);
 	}

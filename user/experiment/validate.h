@@ -21,4 +21,15 @@ static inline bool text_has_control(const char *text)
  */
 int validate_effect(const struct plan_rule *rule, struct failure *failure);
 
+/* Texts of 1 to `longest` bytes without control characters; `what` in the plural. 0 or -EINVAL. */
+int validate_strings(const struct strings *strings, const char *what, size_t longest,
+		     struct failure *failure);
+
+/* Whose traffic a match or a scope means. Borrowed. */
+struct owners {
+	const struct strings *units, *containers, *commands, *users, *namespaces;
+};
+/* scope.c: 0 or -EINVAL with the first that is not well-formed. */
+int validate_owners(const struct owners *owners, struct failure *failure);
+
 #endif

@@ -352,12 +352,13 @@ static int check_forwarded(const struct plan_rule *rule, struct failure *failure
 			plan_effect_name(rule->effect));
 	if (rule->effect == FAULT_EFFECT_REFUSE && rule->match.udp)
 		return fail(failure, -EINVAL, "effect refuse acts on forwarded tcp only");
-	if (rule->match.cgroups.count > 0)
+	if (rule->match.cgroups.count > 0 || rule->match.units.count > 0 ||
+	    rule->match.containers.count > 0)
 		return fail(failure, -EINVAL, "forwarded traffic has no cgroup");
 	if (rule->match.names.count > 0 && rule->effect != FAULT_EFFECT_DNS)
 		return fail(failure, -EINVAL,
 			    "forwarded traffic is matched by address or port; only dns sees names");
-	if (rule->existing_reset)
+	if (rule->existing == PLAN_EXISTING_RESET)
 		return fail(failure, -EINVAL, "forwarded connections cannot be destroyed");
 	return 0;
 }

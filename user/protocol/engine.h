@@ -28,7 +28,8 @@ enum engine_request_type {
 	ENGINE_SERIES = 13,	 /* u.series: up to ENGINE_SERIES_MAX buckets from a cursor */
 	ENGINE_HALT = 14,	 /* lift and disarm now, refuse BEGIN until ENGINE_RELEASE */
 	ENGINE_RELEASE = 15,
-	ENGINE_REQUEST_COUNT = 16,
+	ENGINE_SHADOW = 16, /* u.shadow: up to ENGINE_SHADOW_MAX entries from a cursor */
+	ENGINE_REQUEST_COUNT = 17,
 };
 
 enum engine_dimension {
@@ -36,11 +37,17 @@ enum engine_dimension {
 	ENGINE_DIMENSION_PREFIX = 2, /* address, length (bits), ipv4 */
 	ENGINE_DIMENSION_NAME = 3,   /* text: "a.example" or "*.example" */
 	ENGINE_DIMENSION_PATH = 4,   /* text */
-	ENGINE_DIMENSION_CGROUP =
-		5, /* text: path below the cgroup2 mount; rule ENGINE_SCOPE: attach */
+	/* text: path below the cgroup2 mount; with rule ENGINE_SCOPE: programs are attached there
+	 */
+	ENGINE_DIMENSION_CGROUP = 5,
+	ENGINE_DIMENSION_UNIT = 6,	 /* text: systemd unit or glob; likewise */
+	ENGINE_DIMENSION_CONTAINER = 7,	 /* text: id, front of an id, or name; likewise */
+	ENGINE_DIMENSION_COMMAND = 8,	 /* text: a process's name (comm) */
+	ENGINE_DIMENSION_USER = 9,	 /* number: uid */
+	ENGINE_DIMENSION_NAMESPACE = 10, /* number: inode of a network namespace */
 	ENGINE_DIMENSION_INTERFACE =
-		6, /* text: a name or glob; the rule is for forwarded traffic */
-	ENGINE_DIMENSION_COUNT = 7,
+		11, /* text: a name or glob; the rule is for forwarded traffic */
+	ENGINE_DIMENSION_COUNT = 12,
 };
 
 /* Values of engine_match.rule that are no rule: bit 0x40000000 | index is a protection. */
@@ -62,7 +69,7 @@ struct engine_rule {
 	__u32 index;
 	__u32 tcp_udp; /* bit 0: tcp, bit 1: udp */
 	struct fault_rule rule;
-	__u32 existing_reset; /* 0 or 1 */
+	__u32 existing; /* enum plan_existing */
 	char fault[64];
 };
 
@@ -74,6 +81,7 @@ struct engine_match {
 	__u8 length;
 	__u8 ipv4;
 	__u8 padding[2];
+	__u32 number;
 	char text[FAULT_NAME_MAX + 768]; /* NUL-terminated; names up to 253, paths up to 255 */
 };
 
@@ -96,7 +104,8 @@ struct engine_window {
 	/* In the reply: */
 	/* ns; for ENGINE_LIFT the moment of the lift and that at which nothing is left of it */
 	__u64 starts_at, ends_at;
-	__u64 existing_found, existing_reset; /* connections open at the inject; destroyed */
+	/* Connections open at the inject; those destroyed; those looked at from now on. */
+	__u64 existing_found, existing_reset, existing_adopted;
 };
 
 struct engine_status {
@@ -127,6 +136,20 @@ struct engine_series {
 	struct engine_series_entry entries[ENGINE_SERIES_MAX];
 };
 
+/* What a shadow has counted. The engine takes it all together when it is asked from 0. */
+#define ENGINE_SHADOW_MAX 24
+struct engine_shadow_entry {
+	struct fault_shadow_key key;
+	struct fault_shadow value;
+};
+struct engine_shadow {
+	__u32 from;  /* request: entry to begin with */
+	__u32 count; /* reply */
+	__u32 total; /* reply: entries that there are */
+	__u32 padding;
+	struct engine_shadow_entry entries[ENGINE_SHADOW_MAX];
+};
+
 struct engine_request {
 	__u32 version;
 	__u32 type;
@@ -139,6 +162,7 @@ struct engine_request {
 		struct engine_seed seed;
 		struct engine_window window;
 		struct engine_series series;
+		struct engine_shadow shadow;
 	} u;
 };
 
@@ -156,6 +180,8 @@ enum engine_event_kind {
 	ENGINE_EVENT_DISARMED = 6, /* cause */
 	ENGINE_EVENT_HALTED = 7,
 	ENGINE_EVENT_RELEASED = 8,
+	ENGINE_EVENT_TARGET_FOUND = 9, /* a cgroup that the plan names has come; target */
+	ENGINE_EVENT_TARGET_GONE = 10, /* one has gone; target */
 };
 
 enum engine_cause {
@@ -175,6 +201,7 @@ struct engine_event {
 	__u64 rules; /* mask */
 	__u64 ends_at;
 	struct fault_event detail; /* of FIRST_HIT and FIRST_PASS */
+	char target[256]; /* of TARGET_FOUND and TARGET_GONE: path of the cgroup, cut off */
 };
 
 struct engine_reply {
@@ -189,6 +216,7 @@ struct engine_reply {
 		struct engine_status status;
 		struct engine_rule_status rule_status;
 		struct engine_series series;
+		struct engine_shadow shadow;
 		struct engine_event event;
 	} u;
 };

@@ -27,16 +27,23 @@ static const char *const reason_names[] = {
 	[FAULT_REASON_FIRST] = "first",
 	[FAULT_REASON_ADMITTED] = "admitted",
 	[FAULT_REASON_REJECTED] = "rejected",
+	[FAULT_REASON_SHADOW] = "shadow",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FAULT_REASON_COUNT, "a reason lacks its name");
 
 static const char *const event_names[] = {
-	[ENGINE_EVENT_FIRST_HIT] = "first-hit", [ENGINE_EVENT_FIRST_PASS] = "first-pass",
-	[ENGINE_EVENT_INJECTED] = "injected",	[ENGINE_EVENT_LIFTED] = "lifted",
-	[ENGINE_EVENT_ARMED] = "armed",		[ENGINE_EVENT_DISARMED] = "disarmed",
-	[ENGINE_EVENT_HALTED] = "halted",	[ENGINE_EVENT_RELEASED] = "released",
+	[ENGINE_EVENT_FIRST_HIT] = "first-hit",
+	[ENGINE_EVENT_FIRST_PASS] = "first-pass",
+	[ENGINE_EVENT_INJECTED] = "injected",
+	[ENGINE_EVENT_LIFTED] = "lifted",
+	[ENGINE_EVENT_ARMED] = "armed",
+	[ENGINE_EVENT_DISARMED] = "disarmed",
+	[ENGINE_EVENT_HALTED] = "halted",
+	[ENGINE_EVENT_RELEASED] = "released",
+	[ENGINE_EVENT_TARGET_FOUND] = "target-found",
+	[ENGINE_EVENT_TARGET_GONE] = "target-gone",
 };
-_Static_assert(ARRAY_SIZE(event_names) == ENGINE_EVENT_RELEASED + 1, "an event lacks its name");
+_Static_assert(ARRAY_SIZE(event_names) == ENGINE_EVENT_TARGET_GONE + 1, "an event lacks its name");
 
 static const char *const cause_names[] = {
 	[ENGINE_CAUSE_NONE] = "",

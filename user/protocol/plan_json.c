@@ -118,6 +118,11 @@ static const struct json_field match_fields[] = {
 	{"http", json_read_bool, offsetof(struct plan_match, http), false},
 	{"cgroups", read_strings, offsetof(struct plan_match, cgroups), false},
 	{"interfaces", read_strings, offsetof(struct plan_match, interfaces), false},
+	{"units", read_strings, offsetof(struct plan_match, units), false},
+	{"containers", read_strings, offsetof(struct plan_match, containers), false},
+	{"commands", read_strings, offsetof(struct plan_match, commands), false},
+	{"users", read_strings, offsetof(struct plan_match, users), false},
+	{"namespaces", read_strings, offsetof(struct plan_match, namespaces), false},
 };
 
 static int read_match(const json_t *value, void *target, struct failure *failure)
@@ -176,7 +181,17 @@ static int read_quic(const json_t *value, void *target, struct failure *failure)
 
 static int read_existing(const json_t *value, void *target, struct failure *failure)
 {
-	return read_word(value, "keep", "reset", target, failure);
+	static const char *const words[] = {"keep", "reset", "adopt"};
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+	unsigned int *existing = target;
+
+	_Static_assert(ARRAY_SIZE(words) == PLAN_EXISTING_COUNT, "a word is missing");
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(text, words[i])) {
+			*existing = i;
+			return 0;
+		}
+	return fail(failure, -EINVAL, "must be \"keep\", \"reset\" or \"adopt\"");
 }
 
 static int read_dns(const json_t *value, void *target, struct failure *failure)
@@ -271,7 +286,7 @@ static const struct json_field rule_fields[] = {
 	{"reject", read_reject, offsetof(struct plan_rule, reject), false},
 	{"shape", read_shape, offsetof(struct plan_rule, shape), false},
 	{"quic", read_quic, offsetof(struct plan_rule, quic_allow), false},
-	{"existing", read_existing, offsetof(struct plan_rule, existing_reset), false},
+	{"existing", read_existing, offsetof(struct plan_rule, existing), false},
 	{"match", read_match, offsetof(struct plan_rule, match), true},
 	{"answer", read_answer, 0, false},
 };
@@ -323,6 +338,10 @@ static int read_scope(const json_t *value, void *target, struct failure *failure
 	static const struct json_field fields[] = {
 		{"cgroups", read_strings, offsetof(struct plan, cgroups), false},
 		{"units", read_strings, offsetof(struct plan, units), false},
+		{"containers", read_strings, offsetof(struct plan, containers), false},
+		{"commands", read_strings, offsetof(struct plan, commands), false},
+		{"users", read_strings, offsetof(struct plan, users), false},
+		{"namespaces", read_strings, offsetof(struct plan, namespaces), false},
 	};
 
 	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
@@ -356,6 +375,7 @@ static const struct json_field plan_fields[] = {
 	{"version", read_version, 0, true},
 	{"title", json_read_string, offsetof(struct plan, title), true},
 	{"seed", json_read_u64, offsetof(struct plan, seed), true},
+	{"shadow", json_read_bool, offsetof(struct plan, shadow), false},
 	{"duration_ns", json_read_u64, offsetof(struct plan, duration_ns), true},
 	{"lease_ns", json_read_u64, offsetof(struct plan, lease_ns), true},
 	{"scope", read_scope, 0, false},

@@ -34,6 +34,13 @@ static json_t *write_strings(const struct strings *strings, int *r)
 	return array;
 }
 
+/* A list that is empty as a rule is left out. */
+static void set_strings(json_t *object, const char *key, const struct strings *strings, int *r)
+{
+	if (strings->count)
+		set(object, key, write_strings(strings, r), r);
+}
+
 static json_t *write_ports(const struct port_range *ports, size_t count, int *r)
 {
 	json_t *array = json_array();
@@ -81,6 +88,11 @@ static json_t *write_match(const struct plan_match *match, int *r)
 	set(object, "cgroups", write_strings(&match->cgroups, r), r);
 	if (match->interfaces.count)
 		set(object, "interfaces", write_strings(&match->interfaces, r), r);
+	set_strings(object, "units", &match->units, r);
+	set_strings(object, "containers", &match->containers, r);
+	set_strings(object, "commands", &match->commands, r);
+	set_strings(object, "users", &match->users, r);
+	set_strings(object, "namespaces", &match->namespaces, r);
 	return object;
 }
 
@@ -99,6 +111,13 @@ static json_t *write_answer(const struct plan_rule *rule, int *r)
 	set(object, "body_base64", json_string(body ? body : ""), r);
 	return object;
 }
+
+static const char *const existing_words[] = {
+	[PLAN_EXISTING_KEEP] = "keep",
+	[PLAN_EXISTING_RESET] = "reset",
+	[PLAN_EXISTING_ADOPT] = "adopt",
+};
+_Static_assert(ARRAY_SIZE(existing_words) == PLAN_EXISTING_COUNT, "a word is missing");
 
 static void set_u64(json_t *object, const char *key, uint64_t value, int *r)
 {
@@ -170,7 +189,7 @@ static json_t *write_rule(const struct plan_rule *rule, int *r)
 	set(object, "loss_ppm", json_integer(rule->loss), r);
 	set(object, "alert", json_integer(rule->alert), r);
 	set(object, "quic", json_string(rule->quic_allow ? "allow" : "block"), r);
-	set(object, "existing", json_string(rule->existing_reset ? "reset" : "keep"), r);
+	set(object, "existing", json_string(existing_words[rule->existing]), r);
 	set(object, "match", write_match(&rule->match, r), r);
 	if (memcmp(&rule->shape, &(struct fault_shape){0}, sizeof(rule->shape)) != 0)
 		set(object, "shape", write_shape(&rule->shape, r), r);
@@ -194,6 +213,10 @@ static json_t *write_plan(const struct plan *plan, int *r)
 
 	set(scope, "cgroups", write_strings(&plan->cgroups, r), r);
 	set(scope, "units", write_strings(&plan->units, r), r);
+	set_strings(scope, "containers", &plan->containers, r);
+	set_strings(scope, "commands", &plan->commands, r);
+	set_strings(scope, "users", &plan->users, r);
+	set_strings(scope, "namespaces", &plan->namespaces, r);
 	for (size_t i = 0; i < plan->protect_count; i++)
 		append(protect, write_protect(&plan->protect[i], r), r);
 	for (size_t i = 0; i < plan->rules_count; i++)
@@ -202,6 +225,8 @@ static json_t *write_plan(const struct plan *plan, int *r)
 	set(root, "title", json_string(plan->title ? plan->title : ""), r);
 	/* JSON integers have 63 bits here; a seed needs no more. */
 	set(root, "seed", json_integer((json_int_t)(plan->seed & INT64_MAX)), r);
+	if (plan->shadow)
+		set(root, "shadow", json_true(), r);
 	set(root, "duration_ns", json_integer((json_int_t)(plan->duration_ns & INT64_MAX)), r);
 	set(root, "lease_ns", json_integer((json_int_t)(plan->lease_ns & INT64_MAX)), r);
 	set(root, "scope", scope, r);

@@ -103,7 +103,7 @@ static void assert_gone(void)
 	char path[64], target[64];
 
 	output[strcspn(output, "\n")] = '\0';
-	snprintf(path, sizeof(path), "/proc/%s/exe", output);
+	snprintf(path, sizeof(path), "/proc/%.20s/exe", output);
 	/* A zombie that init has yet to reap has no exe any more. */
 	while (readlink(path, target, sizeof(target)) >= 0)
 		assert_true(clock_boottime_ns() < until);

@@ -263,7 +263,7 @@ static void test_default_directory(void **state)
 {
 	struct journal *journal = NULL;
 	struct failure failure = {0};
-	char expected[256], part[256];
+	char expected[288], part[256];
 
 	(void)state;
 	setenv("XDG_STATE_HOME", directory, 1);

@@ -77,20 +77,6 @@ static void test_open(void **state)
 	assert_true(cgroup_open(*state, "/link", &failure) < 0);
 }
 
-static void test_units(void **state)
-{
-	struct strings paths = {};
-
-	assert_int_equal(cgroup_find_units(*state, "actions.runner.*.service", &paths, NULL), 0);
-	assert_int_equal(paths.count, 2);
-	for (size_t i = 0; i < paths.count; i++)
-		assert_memory_equal(paths.items[i], "/system.slice/actions.runner.", 29);
-	strings_free(&paths);
-	assert_int_equal(cgroup_find_units(*state, "*.timer", &paths, NULL), 0);
-	assert_int_equal(paths.count, 0);
-	strings_free(&paths);
-}
-
 static void test_ids(void **state)
 {
 	struct cgroup_ids ids = {};
@@ -117,7 +103,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_contains),
 		cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_units, set_up, tear_down),
 		cmocka_unit_test(test_ids),
 	};
 

@@ -258,24 +258,52 @@ static void test_paths(void **state)
 	finish(draft, &classified);
 }
 
-static void test_cgroups_inherit(void **state)
+static void test_cgroups(void **state)
 {
 	struct draft *draft = draft_of(4, 0);
 	struct classified classified;
 
 	(void)state;
 	add_text(draft, 0, ENGINE_DIMENSION_CGROUP, "/a");
-	add_text(draft, 1, ENGINE_DIMENSION_CGROUP, "/a/b");
-	add_text(draft, 2, ENGINE_DIMENSION_CGROUP, "/ab");
+	add_text(draft, 1, ENGINE_DIMENSION_UNIT, "a.service");
+	add_text(draft, 2, ENGINE_DIMENSION_CONTAINER, "web");
 	add_port(draft, 3, 80, 80);
 	add_text(draft, ENGINE_SCOPE, ENGINE_DIMENSION_CGROUP, "/a");
 	assert_int_equal(classify(draft, &classified), 0);
-	assert_int_equal(classified.cgroups_count, 3);
 	assert_int_equal(classified.control.any_cgroup, 1 << 3);
 	assert_true(classified.control.flags & FAULT_CONTROL_CGROUP);
-	assert_int_equal(classified.cgroups[0].mask, 8 | 1);
-	assert_int_equal(classified.cgroups[1].mask, 8 | 2 | 1);
-	assert_int_equal(classified.cgroups[2].mask, 8 | 4);
+	finish(draft, &classified);
+}
+
+/* Values hold the rules that leave the dimension open; what is not named leaves those alone. */
+static void test_owners(void **state)
+{
+	static const char command[FAULT_COMMAND_MAX] = "apt-get";
+	struct draft *draft = draft_of(4, 0);
+	struct classified classified;
+	struct draft_match *user, *namespace;
+
+	(void)state;
+	add_text(draft, 0, ENGINE_DIMENSION_COMMAND, "apt-get");
+	add_text(draft, 1, ENGINE_DIMENSION_USER, "");
+	user = &draft->matches[draft->matches_count - 1];
+	user->number = 1000;
+	add_text(draft, 2, ENGINE_DIMENSION_NAMESPACE, "");
+	namespace = &draft->matches[draft->matches_count - 1];
+	namespace->number = 4026531840;
+	add_port(draft, 3, 80, 80);
+	assert_int_equal(classify(draft, &classified), 0);
+	assert_int_equal(classified.control.any_command, 14);
+	assert_int_equal(classified.control.any_user, 13);
+	assert_int_equal(classified.control.any_namespace, 11);
+	assert_true(classified.control.flags & FAULT_CONTROL_COMMAND);
+	assert_true(classified.control.flags & FAULT_CONTROL_USER);
+	assert_true(classified.control.flags & FAULT_CONTROL_NAMESPACE);
+	assert_int_equal(*(const __u64 *)value_of(&classified.commands, command), 15);
+	/* Where the process is not known, a rule that names one does not hold. */
+	assert_int_equal(classify_owner(&classified, 1000, 4026531840), 14);
+	assert_int_equal(classify_owner(&classified, 1001, 4026531840), 12);
+	assert_int_equal(classify_owner(&classified, 1000, 1), 10);
 	finish(draft, &classified);
 }
 
@@ -434,7 +462,8 @@ int main(void)
 		cmocka_unit_test(test_name_keys),
 		cmocka_unit_test(test_names_inherit),
 		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_cgroups_inherit),
+		cmocka_unit_test(test_cgroups),
+		cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_learned),
 		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_layer_of_overload),

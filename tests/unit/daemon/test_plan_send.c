@@ -19,7 +19,8 @@
 
 static const char text[] =
 	"{\"version\":1,\"title\":\"Try\",\"seed\":7,\"duration_ns\":2000000000,"
-	"\"lease_ns\":3000000000,\"protect\":[{\"prefix\":\"10.0.0.0/8\",\"ports\":[\"22\"]}],"
+	"\"lease_ns\":3000000000,\"scope\":{\"cgroups\":[\"/"
+	"scope\"]},\"protect\":[{\"prefix\":\"10.0.0.0/8\",\"ports\":[\"22\"]}],"
 	"\"rules\":["
 	"{\"fault\":\"a\",\"effect\":\"refuse\",\"existing\":\"reset\",\"match\":{"
 	"\"protocols\":[\"tcp\",\"udp\"],\"ports\":[\"53\",\"8000-8010\"],"
@@ -99,8 +100,6 @@ static int send_plan(struct peer *peer, struct failure *failure)
 {
 	struct resolved resolved[2] = {{.name = (char *)"a.example", .count = 2},
 				       {.name = (char *)"c.example", .count = 1}};
-	char *cgroups[] = {(char *)"/scope"};
-	const struct strings scope = {cgroups, 1};
 	struct channel *channel = NULL;
 	pthread_t threads[2];
 	struct plan plan = {};
@@ -112,7 +111,7 @@ static int send_plan(struct peer *peer, struct failure *failure)
 	assert_int_equal(channel_new(pair[0], ignore, NULL, &channel), 0);
 	assert_int_equal(pthread_create(&threads[0], NULL, serve, peer), 0);
 	assert_int_equal(pthread_create(&threads[1], NULL, read_channel, channel), 0);
-	r = plan_send(channel, &plan, &scope, resolved, 2, 1000, failure);
+	r = plan_send(channel, &plan, resolved, 2, 1000, failure);
 	/* Both ends see the end of the stream. */
 	shutdown(pair[0], SHUT_RDWR);
 	pthread_join(threads[0], NULL);
@@ -141,7 +140,7 @@ static void test_whole_plan(void **state)
 	assert_int_equal(draft->begin.lease_ns, 2000000000);
 	assert_int_equal(draft->rules_count, 4);
 	assert_int_equal(draft->rules[0].tcp_udp, 3);
-	assert_int_equal(draft->rules[0].existing_reset, 1);
+	assert_int_equal(draft->rules[0].existing, 1);
 	assert_int_equal(draft->rules[0].rule.flags, 0);
 	assert_int_equal(draft->rules[1].rule.share, 500000);
 	assert_int_equal(draft->rules[1].rule.methods, 1 << FAULT_METHOD_GET);

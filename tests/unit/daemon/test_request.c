@@ -212,7 +212,7 @@ static void padding(struct engine_request *r)
 }
 static void existing(struct engine_request *r)
 {
-	r->u.rule.existing_reset = 2;
+	r->u.rule.existing = 3;
 }
 static void no_fault(struct engine_request *r)
 {
@@ -393,11 +393,11 @@ static const struct {
 	{ENGINE_RULE, stray_rate, -EINVAL, "a rate belongs to the effect rate only"},
 	{ENGINE_RULE, bare_flap, -EINVAL, "the duty of a flap is not between 0 % and 100 %"},
 	{ENGINE_RULE, overload_drop, -EINVAL, "an overload rejects by answer, hang or refuse"},
-	{ENGINE_RULE, existing, -EINVAL, "existing_reset is 2"},
+	{ENGINE_RULE, existing, -EINVAL, "existing is 3"},
 	{ENGINE_RULE, no_fault, -EINVAL, "the fault's name has 0 bytes, 1 to 63 are allowed"},
 	{ENGINE_RULE, endless_fault, -EINVAL, "the fault's name has no end"},
 	{ENGINE_MATCH, no_dimension, -EINVAL, "dimension 0 is none"},
-	{ENGINE_MATCH, high_dimension, -EINVAL, "dimension 7 is none"},
+	{ENGINE_MATCH, high_dimension, -EINVAL, "dimension 12 is none"},
 	{ENGINE_MATCH, match_rule, -ERANGE, "rule 64 is not below 64"},
 	{ENGINE_MATCH, protection, -ERANGE, "protection 64 is not below 64"},
 	{ENGINE_MATCH, both_kinds, -ERANGE, "rule 2147483649 is not below 64"},

@@ -162,7 +162,7 @@ static void test_fault_by_name_and_address(void **state)
 	assert_int_equal(store->rules[0].effect, FAULT_EFFECT_REFUSE);
 	assert_string_equal(store->rules[1].fault, "store");
 	assert_int_equal(store->rules[1].share, 125000);
-	assert_true(store->rules[1].existing_reset);
+	assert_int_equal(store->rules[1].existing, PLAN_EXISTING_RESET);
 	assert_false(store->rules[1].quic_allow);
 	match = &store->rules[0].match;
 	check_strings(&match->names, "a.example, *.b.example");

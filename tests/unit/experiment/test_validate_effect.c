@@ -135,11 +135,52 @@ static void test_fit(void **state)
 	assert_string_equal(failure.text, "fault a: answer status 600 is outside 200..599");
 }
 
+/* Whose it is, where that is not told. */
+static void test_owner_is_told(void **state)
+{
+	struct strings name = {.items = (char *[]){(char *)"a.example"}, .count = 1};
+	struct strings command = {.items = (char *[]){(char *)"curl"}, .count = 1};
+	struct strings user = {.items = (char *[]){(char *)"1000"}, .count = 1};
+	struct strings unit = {.items = (char *[]){(char *)"a.service"}, .count = 1};
+	struct plan_rule rule = {
+		.fault = (char *)"a",
+		.effect = FAULT_EFFECT_DNS,
+		.dns = FAULT_DNS_NXDOMAIN,
+		.share = FAULT_SHARE_ALWAYS,
+		.match = {.udp = true, .names = name, .users = user, .units = unit},
+	};
+	struct plan plan = {.title = (char *)"t",
+			    .duration_ns = NS_PER_S,
+			    .lease_ns = NS_PER_S,
+			    .rules = &rule,
+			    .rules_count = 1};
+	struct failure failure = {0};
+
+	(void)state;
+	assert_int_equal(plan_validate(&plan, &failure), 0);
+	plan.commands = command;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(
+		failure.text,
+		"fault a: effect dns sees neither a query's process nor its network namespace");
+	plan.commands = (struct strings){0};
+	rule.match.interfaces = (struct strings){.items = (char *[]){(char *)"eth0"}, .count = 1};
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: forwarded traffic has no cgroup");
+	rule.match.units = (struct strings){0};
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: forwarded traffic has no process, user or "
+					  "network namespace");
+	rule.match.users = (struct strings){0};
+	assert_int_equal(plan_validate(&plan, &failure), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_effect_check),
 		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_owner_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void test_what_is_none(void **state)
 	(void)state;
 	assert_null(fault_reason_name(FAULT_REASON_COUNT));
 	assert_null(engine_event_name(0));
-	assert_null(engine_event_name(ENGINE_EVENT_RELEASED + 1));
+	assert_null(engine_event_name(ENGINE_EVENT_TARGET_GONE + 1));
 	assert_null(engine_cause_name(ENGINE_CAUSE_BUDGET + 1));
 	assert_null(fault_method_name(FAULT_METHOD_COUNT));
 }

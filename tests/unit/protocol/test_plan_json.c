@@ -111,7 +111,7 @@ static void test_fields(void **state)
 	rule = &plan.rules[0];
 	assert_int_equal(rule->effect, FAULT_EFFECT_ANSWER);
 	assert_int_equal(rule->share, 500000);
-	assert_true(rule->quic_allow && rule->existing_reset && rule->match.http);
+	assert_true(rule->quic_allow && rule->existing == PLAN_EXISTING_RESET && rule->match.http);
 	assert_true(rule->match.tcp && !rule->match.udp);
 	assert_int_equal(rule->match.methods, 1 << FAULT_METHOD_GET | 1 << FAULT_METHOD_PUT);
 	assert_int_equal(rule->status, 503);
@@ -129,7 +129,7 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_int_equal(plan_from_json(text, strlen(text), &plan, NULL), 0);
 	assert_int_equal(plan.rules[0].share, FAULT_SHARE_ALWAYS);
-	assert_false(plan.rules[0].quic_allow || plan.rules[0].existing_reset);
+	assert_false(plan.rules[0].quic_allow || plan.rules[0].existing);
 	assert_int_equal(plan.cgroups.count + plan.units.count + plan.protect_count, 0);
 	plan_free(&plan);
 }
@@ -158,7 +158,7 @@ static const struct {
 	{HEAD "\"rules\":[{\"quic\":\"maybe\"}]}",
 	 "rules: 0: quic: must be \"block\" or \"allow\""},
 	{HEAD "\"rules\":[{\"existing\":true}]}",
-	 "rules: 0: existing: must be \"keep\" or \"reset\""},
+	 "rules: 0: existing: must be \"keep\", \"reset\" or \"adopt\""},
 	{HEAD "\"rules\":[{\"share_ppm\":4294967296}]}",
 	 "rules: 0: share_ppm: 4294967296 is not within 0 to 4294967295"},
 	{HEAD "\"rules\":[{\"alert\":256}]}", "rules: 0: alert: 256 is not within 0 to 255"},
