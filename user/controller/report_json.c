@@ -195,32 +195,34 @@ static json_t *episode_to_json(const struct history *history, const struct episo
 	return object;
 }
 
-int report_json(const struct history *history, const struct journal_run *run,
-		const struct analysis *analysis, FILE *out)
+int report_json(const struct report *report, FILE *out)
 {
+	const struct history *history = report->history;
+	const struct analysis *analysis = report->analysis;
+	const json_t *header = report->run->header, *counters = report->run->counters;
 	static const char *const copied[] = {"title",	    "version", "seed",	"boot_id",
 					     "realtime_ns", "host",    "kernel"};
-	json_t *report = json_object(), *episodes = json_array();
+	json_t *root = json_object(), *episodes = json_array();
 	int r;
 
-	put(report, "format", REPORT_FORMAT);
-	json_object_set_new(report, "verdict", json_string(verdict_name(analysis->verdict)));
-	put(report, "exit_code", (uint64_t)analysis->exit_code);
-	json_object_set_new(report, "reason", json_string(analysis->reason));
-	json_object_set_new(report, "journal", json_string(run->path));
+	put(root, "format", REPORT_FORMAT);
+	json_object_set_new(root, "verdict", json_string(verdict_name(analysis->verdict)));
+	put(root, "exit_code", (uint64_t)analysis->exit_code);
+	json_object_set_new(root, "reason", json_string(analysis->reason));
+	json_object_set_new(root, "journal", json_string(report->run->path));
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
-		json_object_set(report, copied[i], json_object_get(run->header, copied[i]));
-	put(report, "boottime_ns", json_u64(run->header, "at_ns"));
-	put_instant(report, "started_at_ns", history->started_at);
-	put_instant(report, "ended_at_ns", history->ended_at);
-	json_object_set_new(report, "end", json_string(run_end_name(history->end)));
+		json_object_set(root, copied[i], json_object_get(header, copied[i]));
+	put(root, "boottime_ns", json_u64(header, "at_ns"));
+	put_instant(root, "started_at_ns", history->started_at);
+	put_instant(root, "ended_at_ns", history->ended_at);
+	json_object_set_new(root, "end", json_string(run_end_name(history->end)));
 	for (size_t i = 0; i < analysis->episodes_count; i++)
 		json_array_append_new(episodes, episode_to_json(history, &analysis->episodes[i]));
-	json_object_set_new(report, "episodes", episodes);
-	if (run->counters)
-		json_object_set(report, "rules", json_object_get(run->counters, "rules"));
-	r = json_dumpf(report, out, JSON_INDENT(2)) < 0 ? -EIO : 0;
+	json_object_set_new(root, "episodes", episodes);
+	if (counters)
+		json_object_set(root, "rules", json_object_get(counters, "rules"));
+	r = json_dumpf(root, out, JSON_INDENT(2)) < 0 ? -EIO : 0;
 	fputc('\n', out);
-	json_decref(report);
+	json_decref(root);
 	return r;
 }

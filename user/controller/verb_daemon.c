@@ -6,6 +6,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/controller/conversation.h"
+#include "user/controller/report_text.h"
 #include "user/controller/record_json.h"
 #include "user/controller/verb.h"
 

@@ -4,7 +4,7 @@
 
 #include "tests/unit/check.h"
 #include "tests/unit/controller/story.h"
-#include "user/controller/report.h"
+#include "user/controller/report_text.h"
 
 static void test_time(void **state)
 {
@@ -43,12 +43,13 @@ static char *print(const struct history *history, const struct analysis *analysi
 				    "seed", (json_int_t)7, "at_ns", (json_int_t)STORY_START,
 				    "realtime_ns", (json_int_t)1770055380000000000),
 	};
+	const struct report report = {.history = history, .run = &run, .analysis = analysis};
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(report_table(history, &run, analysis, 80, out), 0);
+	assert_int_equal(report_table(&report, 80, out), 0);
 	fclose(out);
 	json_decref(run.header);
 	return text;
