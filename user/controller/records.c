@@ -45,6 +45,13 @@ static const char *const end_names[] = {
 };
 _Static_assert(ARRAY_SIZE(end_names) == END_COUNT, "an end has no name");
 
+static const char *const kind_names[] = {
+	[WORKFLOW_KIND_RUN] = "run",
+	[WORKFLOW_KIND_HTTP] = "http",
+	[WORKFLOW_KIND_OBSERVE] = "observe",
+};
+_Static_assert(ARRAY_SIZE(kind_names) == WORKFLOW_KIND_COUNT, "a kind of workflow has no name");
+
 static const char *name_at(const char *const *names, size_t count, unsigned int index)
 {
 	return index < count ? names[index] : NULL;
@@ -85,6 +92,21 @@ int lift_cause_by_name(const char *name, enum lift_cause *ret_cause)
 	if (index < 0)
 		return index;
 	*ret_cause = (enum lift_cause)index;
+	return 0;
+}
+
+const char *workflow_kind_name(unsigned int kind)
+{
+	return name_at(kind_names, WORKFLOW_KIND_COUNT, kind);
+}
+
+int workflow_kind_by_name(const char *name, enum workflow_kind *ret_kind)
+{
+	int index = index_of(kind_names, WORKFLOW_KIND_COUNT, name);
+
+	if (index < 0)
+		return index;
+	*ret_kind = (enum workflow_kind)index;
 	return 0;
 }
 

@@ -110,9 +110,23 @@ enum run_end {
 const char *run_end_name(unsigned int end);
 int run_end_by_name(const char *name, enum run_end *ret_end);
 
+/* How the units of a workflow come about. */
+enum workflow_kind {
+	WORKFLOW_KIND_RUN,     /* a command */
+	WORKFLOW_KIND_HTTP,    /* a request of the controller's own */
+	WORKFLOW_KIND_OBSERVE, /* traffic that is there anyway, from the kernel's series */
+	WORKFLOW_KIND_COUNT,
+};
+const char *workflow_kind_name(unsigned int kind);
+int workflow_kind_by_name(const char *name, enum workflow_kind *ret_kind);
+
 /* What the analysis needs to know of a workflow. */
 struct terms {
 	char *name;
+	enum workflow_kind kind;
+	bool warm;	     /* http: connections are kept between units */
+	bool control;	     /* the same work as control_of's, outside the faults' scope */
+	uint32_t control_of; /* index of a workflow, where `control` holds */
 	uint64_t every_ns, timeout_ns;
 	uint32_t detect_failures;
 	uint32_t stable_successes;

@@ -3,7 +3,21 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "user/base/cleanup.h"
 #include "user/controller/analysis_parts.h"
+
+static const char *const detection_names[] = {
+	[DETECTION_NONE] = "none",
+	[DETECTION_FAILURES] = "failures",
+	[DETECTION_WEBHOOK] = "webhook",
+	[DETECTION_COMMAND] = "command",
+};
+_Static_assert(ARRAY_SIZE(detection_names) == DETECTION_COUNT, "a detection has no name");
+
+const char *detection_name(unsigned int detection)
+{
+	return detection < DETECTION_COUNT ? detection_names[detection] : NULL;
+}
 
 /*
  * Where a unit stands among the others: at the start of the attempt that decided it. A unit that
