@@ -40,6 +40,31 @@ static struct report_value read_recover(const struct workflow_result *result)
 	return duration(&result->recover);
 }
 
+static struct report_value read_steady(const struct workflow_result *result)
+{
+	return duration(&result->steady);
+}
+
+static struct report_value read_drain(const struct workflow_result *result)
+{
+	return duration(&result->drain);
+}
+
+static struct report_value read_goodput_lost(const struct workflow_result *result)
+{
+	return number(result->goodput_lost);
+}
+
+static struct report_value read_goodput_caught_up(const struct workflow_result *result)
+{
+	return number(result->goodput_caught_up);
+}
+
+static struct report_value read_backlog(const struct workflow_result *result)
+{
+	return number((double)result->backlog_largest);
+}
+
 static struct report_value read_amplification(const struct workflow_result *result)
 {
 	return number(ratio(result->budget_attempts, result->budget_units));
@@ -82,6 +107,14 @@ const struct report_figure report_figures[] = {
 	{"time_to_first_success", "first success",
 	 "From the end of the fault until the first successful unit ended.", REPORT_DURATION,
 	 BUDGET_COUNT, false, read_first_success},
+	{"time_to_steady", "steady",
+	 "From the end of the fault until goodput, latency and errors were the baseline's again, "
+	 "in "
+	 "three windows in a row.",
+	 REPORT_DURATION, BUDGET_COUNT, false, read_steady},
+	{"time_to_drain", "drain",
+	 "From the end of the fault until no more units waited for their end than before it.",
+	 REPORT_DURATION, BUDGET_COUNT, false, read_drain},
 	{"availability", "availability",
 	 "Successful units over all units that were due and ended in the episode, from the inject "
 	 "to the end of the observation. Units that were abandoned count as failed.",
@@ -98,6 +131,17 @@ const struct report_figure report_figures[] = {
 	{"surge_ratio_10s", "surge over 10 s",
 	 "Most attempts a second over any ten seconds after the lift, over the usual rate.",
 	 REPORT_RATIO, BUDGET_COUNT, false, read_surge_10s},
+	{"goodput_lost", "goodput lost",
+	 "Successful units that were missing against the baseline's rate, from the first hit until "
+	 "the "
+	 "work was steady again.",
+	 REPORT_UNITS, BUDGET_COUNT, false, read_goodput_lost},
+	{"goodput_caught_up", "caught up",
+	 "Successful units above the baseline's rate in the same time: work that was made up for.",
+	 REPORT_UNITS, BUDGET_COUNT, false, read_goodput_caught_up},
+	{"backlog_largest", "largest backlog",
+	 "Most units that were due and had not ended at one moment after the inject.", REPORT_COUNT,
+	 BUDGET_COUNT, false, read_backlog},
 	{"relapses", "relapses", "Units that failed after the work had become stable again.",
 	 REPORT_COUNT, BUDGET_COUNT, false, read_relapses},
 };
@@ -115,7 +159,10 @@ void report_figure_text(const struct report_figure *figure, const struct workflo
 	else if (figure->kind == REPORT_SHARE)
 		snprintf(cell, REPORT_CELL_SIZE, "%.1f%%", 100 * value.number);
 	else
-		snprintf(cell, REPORT_CELL_SIZE, figure->kind == REPORT_COUNT ? "%.0f" : "%.2f",
+		snprintf(cell, REPORT_CELL_SIZE, "%.*f",
+			 figure->kind == REPORT_COUNT	? 0
+			 : figure->kind == REPORT_UNITS ? 1
+							: 2,
 			 value.number);
 }
 
@@ -159,6 +206,18 @@ static uint64_t read_stable_at(const struct episode *episode, const struct workf
 	return result->stable_at;
 }
 
+static uint64_t read_steady_at(const struct episode *episode, const struct workflow_result *result)
+{
+	(void)episode;
+	return result->steady_at;
+}
+
+static uint64_t read_drained_at(const struct episode *episode, const struct workflow_result *result)
+{
+	(void)episode;
+	return result->drained_at;
+}
+
 const struct report_point report_points[] = {
 	{"effective_at_ns", "first hit", "The first moment at which the kernel acted on a match.",
 	 'H', TONE_NEUTRAL, read_effective_at},
@@ -176,6 +235,12 @@ const struct report_point report_points[] = {
 	{"stable_at_ns", "stable",
 	 "Begin of the first row of successes that was long enough to call the work well again.",
 	 'R', TONE_GOOD, read_stable_at},
+	{"steady_at_ns", "steady",
+	 "Begin of the first windows in which goodput, latency and errors were the baseline's.",
+	 'T', TONE_GOOD, read_steady_at},
+	{"drained_at_ns", "drained",
+	 "The backlog of units that were due and had not ended was the baseline's again.", 'Q',
+	 TONE_GOOD, read_drained_at},
 };
 const size_t report_points_count = ARRAY_SIZE(report_points);
 

@@ -13,6 +13,7 @@ enum report_kind {
 	REPORT_RATIO,	 /* so many times */
 	REPORT_SHARE,	 /* 0 to 1 */
 	REPORT_COUNT,
+	REPORT_UNITS, /* units of work, not whole ones */
 };
 
 struct report_value {
