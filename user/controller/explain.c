@@ -5,8 +5,8 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/number.h"
-#include "user/controller/report_text.h"
 #include "user/controller/report.h"
+#include "user/controller/report_text.h"
 #include "user/controller/verb.h"
 #include "user/protocol/names.h"
 

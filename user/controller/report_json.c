@@ -3,7 +3,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/controller/record_json.h"
-#include "user/controller/report.h"
+#include "user/controller/report_text.h"
 
 #define REPORT_FORMAT 1
 
@@ -86,20 +86,13 @@ static json_t *kernel_to_json(const struct kernel_figures *kernel)
 	return object;
 }
 
-/* Failed attempts by class, from the inject to the end of the episode. */
 static json_t *failures_to_json(const struct history *history, uint32_t workflow,
 				const struct episode *episode)
 {
 	json_t *object = json_object();
-	uint64_t counts[CLASS_COUNT] = {0};
+	uint64_t counts[CLASS_COUNT];
 
-	for (size_t i = 0; i < history->attempts_count; i++) {
-		const struct attempt *attempt = &history->attempts[i];
-
-		if (attempt->workflow == workflow && attempt->ended_at > episode->injected_first &&
-		    attempt->ended_at <= episode->observed_until)
-			counts[attempt->class]++;
-	}
+	report_count_failures(history, workflow, episode, counts);
 	for (unsigned int i = CLASS_OK + 1; i < CLASS_COUNT; i++)
 		if (counts[i])
 			put(object, attempt_class_name(i), counts[i]);

@@ -2,6 +2,7 @@
 #include "user/controller/report_text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/controller/record_json.h"
@@ -96,6 +97,20 @@ char *report_episode_title(const struct history *history, const struct episode *
 		fprintf(out, "%s %s", i ? "," : "",
 			history->faults.items[history->windows[episode->first_window + i].fault]);
 	return fclose(out) ? NULL : text;
+}
+
+void report_count_failures(const struct history *history, uint32_t workflow,
+			   const struct episode *episode, uint64_t ret_counts[CLASS_COUNT])
+{
+	memset(ret_counts, 0, CLASS_COUNT * sizeof(*ret_counts));
+	for (size_t i = 0; i < history->attempts_count; i++) {
+		const struct attempt *attempt = &history->attempts[i];
+
+		if (attempt->workflow == workflow && attempt->class != CLASS_OK &&
+		    attempt->ended_at > episode->injected_first &&
+		    attempt->ended_at <= episode->observed_until)
+			ret_counts[attempt->class]++;
+	}
 }
 
 uint64_t report_realtime_ns(const struct report *report, uint64_t at)

@@ -28,6 +28,10 @@ void report_cell_limit(char cell[REPORT_CELL_SIZE], const struct workflow_budget
 char *report_episode_title(const struct history *history, const struct episode *episode,
 			   size_t number);
 
+/* Failed attempts of a workflow by class, from the inject to the end of the episode. */
+void report_count_failures(const struct history *history, uint32_t workflow,
+			   const struct episode *episode, uint64_t ret_counts[CLASS_COUNT]);
+
 /* An instant of CLOCK_BOOTTIME as time of day, by the two clocks of the journal's header. */
 void report_time_of_day(const struct report *report, uint64_t at, char buffer[CLOCK_RFC3339_SIZE]);
 /* The same as Unix time, in ns. */
