@@ -50,16 +50,34 @@ size_t chart_ticks(double until, size_t most, double ret_ticks[CHART_TICKS_MAX])
 	return count;
 }
 
-size_t chart_ticks_log(double from, double until, size_t most, double ret_ticks[CHART_TICKS_MAX])
+/* Those of 1, 2 and 5 times a power of ten, or with `every` above 1 only of its n-th powers. */
+static size_t ticks_log(double from, double until, int every, bool between,
+			double ret_ticks[CHART_TICKS_MAX])
 {
-	int first = (int)ceil(log10(from) - 1e-9), last = (int)floor(log10(until) + 1e-9);
-	int every = 1;
+	static const double steps[] = {1, 2, 5};
+	int first = (int)floor(log10(from)), last = (int)floor(log10(until) + 1e-9);
 	size_t count = 0;
 
-	while (last - first + 1 > (int)most * every)
-		every++;
-	for (int i = first; i <= last && count < CHART_TICKS_MAX; i += every)
-		ret_ticks[count++] = pow(10, i);
+	for (int i = first; i <= last; i++)
+		for (size_t j = 0; j < (between ? ARRAY_SIZE(steps) : 1); j++) {
+			double tick = steps[j] * pow(10, i);
+
+			if (tick < from * (1 - 1e-9) || tick > until * (1 + 1e-9) ||
+			    i % every != 0 || count == CHART_TICKS_MAX)
+				continue;
+			ret_ticks[count++] = tick;
+		}
+	return count;
+}
+
+size_t chart_ticks_log(double from, double until, size_t most, double ret_ticks[CHART_TICKS_MAX])
+{
+	size_t count = ticks_log(from, until, 1, false, ret_ticks);
+
+	if (count < 2)
+		return ticks_log(from, until, 1, true, ret_ticks);
+	for (int every = 2; count > most; every++)
+		count = ticks_log(from, until, every, false, ret_ticks);
 	return count;
 }
 

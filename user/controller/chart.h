@@ -34,7 +34,8 @@ double chart_percent(const struct chart_scale *scale, double value);
  * 0 first. Returns their number.
  */
 size_t chart_ticks(double until, size_t most, double ret_ticks[CHART_TICKS_MAX]);
-/* Powers of ten within [from, until], every n-th when there are more than `most`. */
+/* Powers of ten within [from, until]: every n-th when there are more than `most`, and when there is
+ * one or none 2 and 5 times them as well. */
 size_t chart_ticks_log(double from, double until, size_t most, double ret_ticks[CHART_TICKS_MAX]);
 /* Round durations (1, 2, 5, 10, 15, 30 s, minutes, hours) within [0, length], in ns, 0 first. */
 size_t chart_ticks_time(uint64_t length_ns, size_t most, uint64_t ret_ticks[CHART_TICKS_MAX]);

@@ -12,8 +12,10 @@ enum {
 	TIME_TICKS = 6, /* more would touch each other on a phone */
 	VALUE_TICKS = 4,
 	BINS_MOST = 120,  /* of shares and percentiles */
-	RATES_MOST = 300, /* of rates */
+	RATES_MOST = 150, /* of rates */
 };
+/* A share of 1 stands a little below the top, or half of its line would be cut off. */
+#define SHARE_TOP 1.04
 
 double canvas_offset(const struct canvas *canvas, uint64_t at)
 {
@@ -139,7 +141,7 @@ void canvas_times(const struct canvas *canvas)
 static void draw_availability(const struct canvas *canvas, const struct series *series)
 {
 	static const char *const kinds[] = {"missed", "line good"};
-	const struct chart_scale share = {.until = 1, .range = CHART_HEIGHT};
+	const struct chart_scale share = {.until = SHARE_TOP, .range = CHART_HEIGHT};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct chart_path path = {.out = canvas->out};
@@ -158,7 +160,7 @@ static void draw_availability(const struct canvas *canvas, const struct series *
 			chart_path_to(&path, canvas_x(canvas, from + series->width_ns), y);
 		}
 		if (i == 0)
-			chart_path_close(&path, 0);
+			chart_path_close(&path, CHART_HEIGHT - chart_place(&share, 1));
 		fputs("\"/>", canvas->out);
 	}
 }
@@ -178,12 +180,12 @@ int canvas_availability(const struct canvas *canvas)
 		  "the time of a fault is shaded.");
 	fputs("</figcaption>\n", canvas->out);
 	picture_begin(canvas, "tall");
-	draw_rule(canvas, "grid", CHART_HEIGHT / 2);
+	draw_rule(canvas, "grid", CHART_HEIGHT / 2 / SHARE_TOP);
 	draw_availability(canvas, &series);
 	picture_end(canvas);
 	label_value(canvas, 0, "0%");
-	label_value(canvas, 50, "50%");
-	label_value(canvas, 100, "100%");
+	label_value(canvas, 50 / SHARE_TOP, "50%");
+	label_value(canvas, 100 / SHARE_TOP, "100%");
 	fputs("</div>\n", canvas->out);
 	series_free(&series);
 	return 0;
@@ -293,10 +295,12 @@ static void caption_attempts(const struct canvas *canvas)
 
 int canvas_attempts(const struct canvas *canvas)
 {
+	const struct terms *terms = &canvas->report->history->workflows[canvas->workflow];
+	/* In less than two periods one unit more or less is all that would be seen. */
+	uint64_t least = terms->every_ns > NS_PER_S / 2 ? 2 * terms->every_ns : NS_PER_S;
 	struct chart_scale scale;
 	struct series series;
-	int r = series_make(canvas->report->history, canvas->workflow, NS_PER_S, RATES_MOST,
-			    &series);
+	int r = series_make(canvas->report->history, canvas->workflow, least, RATES_MOST, &series);
 
 	if (r < 0)
 		return r;
