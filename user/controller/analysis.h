@@ -81,22 +81,12 @@ struct kernel_figures {
 	uint64_t attempts; /* likewise */
 };
 
-/* Who noticed the outage: detected_at is its moment. */
-enum detection {
-	DETECTION_NONE,	    /* nobody */
-	DETECTION_FAILURES, /* N failed units in a row, as `detect.failures` says */
-	DETECTION_WEBHOOK,  /* an alert of the system under test, sent to the controller */
-	DETECTION_COMMAND,  /* a command that asks for one; the figure is an interval then */
-	DETECTION_COUNT,
-};
-/* "none", "failures", "webhook", "command"; NULL: no such one. */
-const char *detection_name(unsigned int detection);
-
 /* How far behind its schedule the controller began units, of one workflow over the whole run. */
 struct lateness {
 	uint64_t units;
 	uint64_t p50_ns, p99_ns, largest_ns;
-	uint64_t bound_ns; /* that p99 must not exceed: 10 ms or a tenth of the period */
+	uint64_t bound_ns; /* that p99 must not exceed: the larger of LATE_BOUND_NS and a tenth of
+			      the period */
 	bool late;	   /* it does; no figure is better than largest_ns then */
 };
 
