@@ -49,50 +49,95 @@ static void escape(FILE *out, const char *text, const struct replacement *table)
 	}
 }
 
-/* Control characters other than tab and line ends, and U+FFFE and U+FFFF, are not of XML 1.0. */
-static size_t foreign_to_xml(const char *text)
+/*
+ * Bytes of a character that must not get through: controls other than tab and line ends, which
+ * drive terminals and are not of XML 1.0; the overrides of writing direction (U+202A to U+202E,
+ * U+2066 to U+2069), which reach beyond their place; U+FFFE and U+FFFF. 0: a character may.
+ */
+static size_t foreign(const char *text)
 {
-	unsigned char byte = (unsigned char)*text;
+	const unsigned char *bytes = (const unsigned char *)text;
 
-	if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r')
+	if (bytes[0] == 0x7f || (bytes[0] < 0x20 && !strchr("\t\n\r", bytes[0])))
 		return 1;
-	if (memcmp(text, "\xef\xbf", strnlen(text, 2)) == 0 && byte == 0xef &&
-	    ((unsigned char)text[2] == 0xbe || (unsigned char)text[2] == 0xbf))
+	if (bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0)
+		return 2;
+	if (bytes[0] == 0xe2 && ((bytes[1] == 0x80 && bytes[2] >= 0xaa && bytes[2] <= 0xae) ||
+				 (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9)))
 		return 3;
-	return 0;
+	return bytes[0] == 0xef && bytes[1] == 0xbf && bytes[2] >= 0xbe ? 3 : 0;
+}
+
+/* Writes the character at `text` in its place if it must not get through. Its length, or 0. */
+static size_t replace_foreign(FILE *out, const char *text)
+{
+	size_t length = foreign(text);
+
+	if (length)
+		fputs("\xef\xbf\xbd", out);
+	return length;
 }
 
 void escape_markup(FILE *out, const char *text)
 {
 	while (*text) {
-		size_t foreign = foreign_to_xml(text);
+		size_t length = replace_foreign(out, text);
 		const char *instead = replacement_of(markup, *text);
 
-		if (foreign)
-			fputs("\xef\xbf\xbd", out);
-		else if (instead)
+		if (!length && instead)
 			fputs(instead, out);
-		else
+		else if (!length)
 			fputc(*text, out);
-		text += foreign ? foreign : 1;
+		text += length ? length : 1;
 	}
+}
+
+void escape_line(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t length = replace_foreign(out, text);
+
+		if (!length)
+			fputc(strchr("\t\n\r", *text) ? ' ' : *text, out);
+		text += length ? length : 1;
+	}
+}
+
+void escape_lines(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t length = replace_foreign(out, text);
+
+		if (!length)
+			fputc(*text, out);
+		text += length ? length : 1;
+	}
+}
+
+static void escape_markdown_byte(FILE *out, char byte)
+{
+	const char *entity = replacement_of(markup, byte);
+
+	if (strchr("\t\n\r", byte))
+		fputc(' ', out);
+	else if (entity)
+		fputs(entity, out);
+	else if (byte == '@')
+		fputs("&#64;", out);
+	else if (strchr("\\`*_[]()#|~:", byte))
+		fprintf(out, "\\%c", byte);
+	else
+		fputc(byte, out);
 }
 
 void escape_markdown(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		const char *entity = replacement_of(markup, *text);
+	while (*text) {
+		size_t length = replace_foreign(out, text);
 
-		if ((unsigned char)*text < 0x20)
-			fputc(' ', out);
-		else if (entity)
-			fputs(entity, out);
-		else if (*text == '@')
-			fputs("&#64;", out);
-		else if (strchr("\\`*_[]()#|~:", *text))
-			fprintf(out, "\\%c", *text);
-		else
-			fputc(*text, out);
+		if (!length)
+			escape_markdown_byte(out, *text);
+		text += length ? length : 1;
 	}
 }
 

@@ -9,9 +9,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* For text and quoted attributes of HTML and of XML 1.0; characters that XML has no place for
- * become U+FFFD. */
+/* For text and quoted attributes of HTML and of XML 1.0. Here and in the three below, controls and
+ * overrides of the writing direction become U+FFFD. */
 void escape_markup(FILE *out, const char *text);
+
+/* For a terminal: whole lines, and one line, in which tabs and line ends become spaces. */
+void escape_lines(FILE *out, const char *text);
+void escape_line(FILE *out, const char *text);
 
 /* For running text and table cells of Markdown: one line, no markup, no HTML, no link, no mention.
  */

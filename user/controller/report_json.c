@@ -122,6 +122,8 @@ static json_t *result_to_json(const struct history *history, uint32_t workflow,
 	json_object_set_new(object, "recovered", json_boolean(result->recovered));
 	put_instant(object, "first_failure_at_ns", result->first_failure_at);
 	put_instant(object, "detected_at_ns", result->detected_at);
+	json_object_set_new(object, "detected_by",
+			    json_string(detection_name(result->detected_by)));
 	put_instant(object, "first_success_at_ns", result->first_success_at);
 	put_instant(object, "stable_at_ns", result->stable_at);
 	put_instant(object, "steady_at_ns", result->steady_at);

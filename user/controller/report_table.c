@@ -7,6 +7,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/controller/escape.h"
 #include "user/controller/record_json.h"
 #include "user/controller/report_text.h"
 
@@ -120,6 +121,34 @@ static void budgets_print(const struct history *history, const struct episode *e
 	}
 }
 
+/* What the table has no column for, where there is any of it. */
+static void rest_print(const struct history *history, const struct episode *episode, FILE *out)
+{
+	for (size_t i = 0; i < history->workflows_count; i++) {
+		const struct workflow_result *result = &episode->results[i];
+		char steady[REPORT_CELL_SIZE], drained[REPORT_CELL_SIZE];
+
+		if (!result->affected || result->goodput_lost < 0)
+			continue;
+		report_cell_figure(steady, &result->steady, false);
+		report_cell_figure(drained, &result->drain, false);
+		fprintf(out, "%s: to steady %s, to drain %s; %.1f units lost, %.1f caught up%s\n",
+			history->workflows[i].name, steady, drained, result->goodput_lost,
+			result->goodput_caught_up, result->metastable ? "; METASTABLE" : "");
+	}
+}
+
+static void late_print(const struct analysis *analysis, FILE *out)
+{
+	char late[REPORT_TIME_SIZE];
+
+	if (!analysis->late)
+		return;
+	report_time(analysis->late_by_ns, late);
+	fprintf(out, "\nthe controller was up to %s late: no figure is better known than that\n",
+		late);
+}
+
 static int phases_print(const struct history *history, const struct episode *episode, FILE *out)
 {
 	static const char *const header[] = {"WORKFLOW", "PHASE", "UNITS", "OK",
@@ -216,13 +245,15 @@ static void head_print(const struct history *history, const struct journal_run *
 
 	clock_format_rfc3339(realtime, date);
 	report_time(history->ended_at - json_u64(run->header, "at_ns"), length);
-	fprintf(out, "%s\n", json_text(run->header, "title"));
-	fprintf(out, "%s on %s, %s long, seed %llu\n", date, json_text(run->header, "host"), length,
+	escape_line(out, json_text(run->header, "title"));
+	fprintf(out, "\n%s on ", date);
+	escape_line(out, json_text(run->header, "host"));
+	fprintf(out, ", %s long, seed %llu\n", length,
 		(unsigned long long)json_u64(run->header, "seed"));
 	fprintf(out, "%s\n\n", run->path);
 }
 
-int report_table(const struct report *report, unsigned int width, FILE *out)
+static int table_print_all(const struct report *report, unsigned int width, FILE *out)
 {
 	const struct history *history = report->history;
 	const struct analysis *analysis = report->analysis;
@@ -237,14 +268,36 @@ int report_table(const struct report *report, unsigned int width, FILE *out)
 		episode_head(history, episode, i + 1, out);
 		r = results_print(history, episode, out);
 		budgets_print(history, episode, out);
+		rest_print(history, episode, out);
 		fputc('\n', out);
 		if (r == 0)
 			r = phases_print(history, episode, out);
 		kernel_print(episode, out);
 	}
+	late_print(analysis, out);
 	fprintf(out, "\nverdict: ");
 	for (const char *byte = verdict_name(analysis->verdict); *byte; byte++)
 		fputc(*byte == '_' ? ' ' : *byte, out);
-	fprintf(out, ": %s\n", analysis->reason);
+	fputs(": ", out);
+	escape_line(out, analysis->reason);
+	fputc('\n', out);
+	return r;
+}
+
+int report_table(const struct report *report, unsigned int width, FILE *out)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *table = open_memstream(&text, &size);
+	int r;
+
+	if (!table)
+		return -ENOMEM;
+	r = table_print_all(report, width, table);
+	if (fclose(table) && r == 0)
+		r = -ENOMEM;
+	/* No name of a journal drives the terminal. */
+	if (r == 0)
+		escape_lines(out, text);
 	return r;
 }

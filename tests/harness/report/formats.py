@@ -69,7 +69,7 @@ def test_junit(reports, name):
     for suite, episode in zip(suites[1:], report["episodes"]):
         names = [case.get("name") for case in suite.findall("testcase")]
         for result in episode["workflows"]:
-            clean = result["workflow"].replace("\x01", "\ufffd").replace("\t", " ")
+            clean = result["workflow"].replace("\x01", "\ufffd").replace("\u202e", "\ufffd").replace("\t", " ")
             case = suite.find("testcase[%d]" % (names.index(clean) + 1))
             bad = case.find("failure") is not None or case.find("error") is not None
             assert bad == (result["verdict"] not in ("passed", "not_affected")), result["verdict"]
@@ -152,6 +152,8 @@ def test_chaos_toolkit(reports, name):
 def test_table(reports, name):
     text = reports.make(name, "table")
     assert text == reports.call(reports.journals[name]).stdout.decode()
+    # Nothing in a name drives the terminal.
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", text), text
     verdict = reports.json(name)["verdict"].replace("_", " ")
     assert text.splitlines()[-1].startswith(f"verdict: {verdict}: "), text.splitlines()[-1]
 

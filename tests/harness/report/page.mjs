@@ -106,7 +106,7 @@ const READ_CONTRAST = `(() => {
 function checkMarks(marks, report) {
   const lines = marks.map(({ episode, workflow, point, ns }) =>
     `${episode} ${workflow} ${point} ${ns}`).sort();
-  const clean = (line) => line.replaceAll('\x01', '\ufffd');
+  const clean = (line) => line.replaceAll(/[\x01\u202e]/g, '\ufffd');
   assert.deepEqual(lines, expectedMarks(report).map(clean).sort());
   for (const { ns, place, width, point } of marks) {
     const start = BigInt(report.started_at_ns), end = BigInt(report.ended_at_ns);
@@ -131,7 +131,7 @@ async function checkView(browser, page, report, view) {
   assert.deepEqual(await browser.value(READ_TIPS), []);
   const contrast = await browser.value(READ_CONTRAST);
   assert.ok(contrast >= 4.5, `contrast ${contrast}`);
-  const clean = (text) => text.replaceAll('\x01', '\ufffd');
+  const clean = (text) => text.replaceAll(/[\x01\u202e]/g, '\ufffd');
   assert.equal(await browser.value('document.querySelector("h1").textContent'),
     clean(report.title));
   assert.equal(await browser.value('document.querySelector(".verdict .chip").firstChild.data'),
