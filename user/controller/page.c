@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "user/controller/page.h"
 
-#include "user/controller/escape.h"
+#include "user/base/escape.h"
 
 const char *page_tone(enum report_tone tone)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/controller/escape.h"
+#include "user/base/escape.h"
 #include "user/controller/report_figures.h"
 
 /* A suite while its cases are gathered; its counts stand in front of them. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/controller/escape.h"
+#include "user/base/escape.h"
 #include "user/controller/record_json.h"
 #include "user/controller/report_figures.h"
 

@@ -7,7 +7,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/controller/escape.h"
+#include "user/base/escape.h"
 #include "user/controller/record_json.h"
 #include "user/controller/report_text.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text of strangers (titles, names, paths, messages) in the notations of the reports. Input is
+ * Text of strangers (titles, names, paths, messages) in the notations that we write. Input is
  * UTF-8, as jansson hands it out. Nothing that stands in a text may end its place.
  */
-#ifndef CONTROLLER_ESCAPE_H
-#define CONTROLLER_ESCAPE_H
+#ifndef BASE_ESCAPE_H
+#define BASE_ESCAPE_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "user/controller/escape.h"
+#include "user/base/escape.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "tests/unit/check.h"
 #include "user/base/cleanup.h"
-#include "user/controller/escape.h"
+#include "user/base/escape.h"
 
 /* What `escape` makes of `text`. */
 static void check(void (*escape)(FILE *out, const char *text), const char *text,
