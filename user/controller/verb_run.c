@@ -124,13 +124,15 @@ int verb_plan(const struct arguments *arguments)
 	return r < 0 ? EXIT_USAGE : code;
 }
 
-/* Whether the experiment was watched lately. 0 or the exit code; what is missing has been said. */
-static int require_plan(const struct experiment *experiment)
+int verb_require_plan(const struct arguments *arguments, const struct experiment *experiment)
 {
 	struct failure failure = {0};
 	struct plan plan = {0};
-	int r = experiment_compile(experiment, 0, &plan, &failure);
+	int r;
 
+	if (!arguments->require_plan)
+		return 0;
+	r = experiment_compile(experiment, 0, &plan, &failure);
 	if (r == 0)
 		r = plan_record_check(&plan, clock_realtime_ns(), &failure);
 	plan_free(&plan);
@@ -155,10 +157,16 @@ int verb_run(const struct arguments *arguments)
 	struct failure failure = {0};
 	int refusal = 0, code = EXIT_BROKEN, r;
 
+	if (arguments->repeat || arguments->compare)
+		return verb_run_series(arguments);
+	if (arguments->operands_count > 1) {
+		verb_complain("run: one experiment; two are for --compare");
+		return EXIT_USAGE;
+	}
 	r = verb_load(arguments, options.path, &experiment);
 	if (r)
 		return r;
-	refusal = arguments->require_plan ? require_plan(&experiment) : 0;
+	refusal = verb_require_plan(arguments, &experiment);
 	if (refusal) {
 		experiment_free(&experiment);
 		return refusal;
