@@ -6,11 +6,15 @@
 #ifndef CONTROLLER_COMPARE_H
 #define CONTROLLER_COMPARE_H
 
+#include <stdio.h>
+
 #include "user/controller/analysis.h"
 #include "user/controller/journal.h"
 #include "user/controller/statistics.h"
 
 #define COMPARE_VARIANTS_MAX 2
+/* With less than three runs of each an interval is worth less than this, and names nothing. */
+#define COMPARE_CONFIDENCE 0.9
 
 enum compared_figure {
 	COMPARED_RECOVER,
@@ -28,7 +32,7 @@ enum compared_figure {
 /* "recover", "outage", ... */
 const char *compared_name(unsigned int figure);
 enum compared_unit { COMPARED_SECONDS, COMPARED_SHARE, COMPARED_RATIO, COMPARED_UNITS };
-enum compared_unit compared_unit(enum compared_figure figure);
+enum compared_unit compared_unit_of(unsigned int figure);
 
 /* One figure over the runs. Index 0 is variant A, 1 is B; the second is empty without a B. */
 struct compared {
@@ -38,8 +42,8 @@ struct compared {
 	struct estimate medians[COMPARE_VARIANTS_MAX];
 	struct estimate difference; /* B minus A; value NAN: a side has no run */
 	double effect;		    /* Cliff's delta of B over A */
-	int better;		    /* 0: A, 1: B, -1: the interval does not tell */
-	char sentence[256];	    /* "B recovers 38 s sooner, 95 % interval 31 to 44 s" */
+	int better; /* 0: A, 1: B, -1: the interval holds 0, or has less than COMPARE_CONFIDENCE */
+	char sentence[256]; /* "B recovers 38 s sooner, 95 % interval 31 to 44 s" */
 };
 
 /* One workflow in one episode, by its name and the episode's number in all runs. */
@@ -75,7 +79,7 @@ struct comparison {
 	struct compared_workflow *workflows;
 	size_t workflows_count;
 	uint64_t seed;
-	int better;	      /* of the workflow with the largest effect; -1: none is */
+	int better;	      /* for the workflows that tell, when they agree; -1: none is */
 	char conclusion[512]; /* one plain sentence */
 };
 
@@ -86,5 +90,14 @@ struct comparison {
 int comparison_make(const char *const *paths, size_t count, uint64_t seed,
 		    struct comparison *ret_comparison, struct failure *failure);
 void comparison_free(struct comparison *comparison);
+
+/* In compare_words.c: the sentences, from the figures. */
+void compare_sentence(const struct compared_workflow *workflow, enum compared_figure figure,
+		      char *ret_text, size_t size);
+void compare_conclude(struct comparison *comparison);
+
+/* Prints it. In compare_report.c. 0 or -errno. */
+int compare_table(const struct comparison *comparison, FILE *out);
+int compare_json(const struct comparison *comparison, FILE *out);
 
 #endif

@@ -13,7 +13,7 @@
 /* What an option of the command line is called; the key is also what struct verb lists. */
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
 enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
-enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f' };
+enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f', KEY_REPEAT = 'k', KEY_COMPARE = 'c' };
 /* In struct verb: -o of those that print reports of a run, any number of them. */
 enum { LETTER_REPORT = 'O' };
 
@@ -29,6 +29,9 @@ static const struct argp_option all_options[] = {
 	 "Arm as a shadow for that long and say whom the plan would hit", 0},
 	{"require-plan", KEY_REQUIRE_PLAN, NULL, 0,
 	 "Run only what `plan --watch` has watched within a day", 0},
+	{"repeat", KEY_REPEAT, "N", 0, "Run it N times and report them together", 0},
+	{"compare", KEY_COMPARE, NULL, 0,
+	 "Run two experiments in turns, in an order that is drawn, and compare them", 0},
 	{"presets", KEY_PRESETS, "DIR", 0, "Directory of the presets", 0},
 	{"answers", KEY_ANSWERS, NULL, 0, "The named answers instead of the presets", 0},
 };
@@ -86,6 +89,13 @@ static error_t parse_watch(struct argp_state *state, const char *text, struct ar
 	return 0;
 }
 
+static error_t parse_repeat(struct argp_state *state, const char *text, struct arguments *arguments)
+{
+	if (number_parse_u64(text, 1, REPEAT_HIGHEST, &arguments->repeat) < 0)
+		argp_error(state, "a number of runs is 1 to %d, not %s", REPEAT_HIGHEST, text);
+	return 0;
+}
+
 static error_t parse_end(struct argp_state *state, const struct invocation *invocation)
 {
 	const struct verb *verb = invocation->verb;
@@ -125,6 +135,11 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return parse_watch(state, text, arguments);
 	case KEY_REQUIRE_PLAN:
 		arguments->require_plan = true;
+		return 0;
+	case KEY_REPEAT:
+		return parse_repeat(state, text, arguments);
+	case KEY_COMPARE:
+		arguments->compare = true;
 		return 0;
 	case KEY_ANSWERS:
 		arguments->answers = true;

@@ -148,9 +148,9 @@ void report_outputs_close(struct report_outputs *outputs)
 	outputs->count = 0;
 }
 
-/* A device or a pipe has nothing to cut off. */
-static void truncate_file(const struct report_output *output)
+void report_output_begin(const struct report_output *output)
 {
+	/* A device or a pipe has nothing to cut off. */
 	if (output->path && ftruncate(fileno(output->stream), 0) < 0)
 		errno = 0;
 }
@@ -162,7 +162,7 @@ static int print_all(const struct report *report, const struct report_outputs *o
 		const struct report_output *output = &outputs->items[i];
 		int r;
 
-		truncate_file(output);
+		report_output_begin(output);
 		r = formats[output->format].print(report, output->stream);
 		if (r == 0 && (fflush(output->stream) || ferror(output->stream)))
 			r = -EIO;

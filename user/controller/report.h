@@ -50,6 +50,8 @@ int report_outputs_add(struct report_outputs *outputs, const char *text, struct 
  */
 int report_outputs_open(struct report_outputs *outputs, struct failure *failure);
 void report_outputs_close(struct report_outputs *outputs);
+/* Before something is printed to an output: empties its file. */
+void report_output_begin(const struct report_output *output);
 
 /*
  * Reads the journal (or the run's directory), analyses it and prints every output. 0 with the exit

@@ -12,7 +12,7 @@
 
 /* From so many runs on intervals are bootstrapped; below, order statistics give them. */
 #define STATISTICS_BOOTSTRAP_LEAST 10
-#define STATISTICS_RESAMPLES	   2000
+#define STATISTICS_RESAMPLES	   1000
 #define STATISTICS_CONFIDENCE	   0.95
 
 /* One run's figure. */

@@ -124,13 +124,15 @@ int verb_plan(const struct arguments *arguments)
 	return r < 0 ? EXIT_USAGE : code;
 }
 
-/* Whether the experiment was watched lately. 0 or the exit code; what is missing has been said. */
-static int require_plan(const struct experiment *experiment)
+int verb_require_plan(const struct arguments *arguments, const struct experiment *experiment)
 {
 	struct failure failure = {0};
 	struct plan plan = {0};
-	int r = experiment_compile(experiment, 0, &plan, &failure);
+	int r;
 
+	if (!arguments->require_plan)
+		return 0;
+	r = experiment_compile(experiment, 0, &plan, &failure);
 	if (r == 0)
 		r = plan_record_check(&plan, clock_realtime_ns(), &failure);
 	plan_free(&plan);
@@ -175,11 +177,18 @@ int verb_run(const struct arguments *arguments)
 	struct report_outputs reports = arguments->reports;
 	struct experiment experiment = {0};
 	struct failure failure = {0};
-	int code = verb_load(arguments, arguments->operands[0], &experiment);
+	int code;
 
+	if (arguments->repeat || arguments->compare)
+		return verb_run_series(arguments);
+	if (arguments->operands_count > 1) {
+		verb_complain("run: one experiment; two are for --compare");
+		return EXIT_USAGE;
+	}
+	code = verb_load(arguments, arguments->operands[0], &experiment);
 	if (code)
 		return code;
-	code = arguments->require_plan ? require_plan(&experiment) : 0;
+	code = verb_require_plan(arguments, &experiment);
 	if (code == 0 && report_outputs_open(&reports, &failure) < 0) {
 		verb_complain("%s", failure.text);
 		code = EXIT_USAGE;
