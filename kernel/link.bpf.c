@@ -477,7 +477,10 @@ static __always_inline int link_udp_egress(struct __sk_buff *buffer, struct link
 		return LINK_NEXT;
 	look_port(fault_control, &packet->flow, &packet->look.port);
 	look_destination(fault_control, packet->flow.address, &packet->look.destination);
+	link_identify(packet, bpf_skb_cgroup_id(buffer));
+	link_identify_query();
 	if (packet->look.port.protect & packet->look.destination.protect) {
+		link_protected(mask);
 		count_reasons(mask, FAULT_REASON_PROTECTED);
 		return LINK_NEXT;
 	}
