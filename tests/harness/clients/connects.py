@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""connects.py [--every SECONDS] [--seconds SECONDS] [--count N] ADDRESS PORT
+"""connects.py [--from NS] [--every SECONDS] [--seconds SECONDS] [--count N] ADDRESS PORT
 
-Connects again and again, each time by a new socket, every --every seconds (default 0.001), for
+From CLOCK_BOOTTIME NS on (default: at once) it connects again and again, each time by a new socket, every --every seconds (default 0.001), for
 --seconds or --count times. Prints a line for each attempt:
 
   BEFORE AFTER OUTCOME
@@ -38,6 +38,7 @@ def attempt(family, address):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="begin", type=int, default=0)
     parser.add_argument("--every", type=float, default=0.001)
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--count", type=int, default=0)
@@ -45,6 +46,7 @@ def main():
     parser.add_argument("port", type=int)
     arguments = parser.parse_args()
     family = socket.AF_INET6 if ":" in arguments.address else socket.AF_INET
+    time.sleep(max(arguments.begin / 1e9 - time.clock_gettime(time.CLOCK_BOOTTIME), 0))
     start, made = time.monotonic(), 0
     while True:
         print(attempt(family, (arguments.address, arguments.port)), flush=not made)
