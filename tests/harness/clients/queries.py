@@ -3,6 +3,7 @@
 """queries.py NAME SERVER COUNT: asks SERVER COUNT times for the address of NAME, each time from a
 socket of its own, and prints how often each RCODE came: `COUNT RCODE`, or `COUNT silent`."""
 import collections
+import secrets
 import socket
 import struct
 import sys
@@ -14,7 +15,7 @@ def query(name, server):
     with socket.socket(family, socket.SOCK_DGRAM) as end:
         end.settimeout(1)
         end.connect((server, 53))
-        end.send(struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + question + b"\0\1\0\1")
+        end.send(struct.pack("!HHHHHH", secrets.randbits(16), 0x0100, 1, 0, 0, 0) + question + b"\0\1\0\1")
         try:
             return end.recv(4096)[3] & 15
         except TimeoutError:
