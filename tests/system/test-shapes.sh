@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 180
+# alone: it times edges to 5 ms
 # Promise: a share moves with time as the plan says, to within 5 ms, whoever watches: ramp, flap and
 # staged lift. Every connection is decided by its own draw, which the run's seed fixes: what is hit
 # stays hit while the share rises. `first` fails the first n items of each inject and no more;
