@@ -16,6 +16,7 @@ faults=()
 declare -A without=() under=() rule=()
 while IFS='|' read -r fault plain hit json; do
 	faults+=("$fault")
+	# shellcheck disable=SC2034 # expect is told their names
 	without[$fault]=$plain under[$fault]=$hit rule[$fault]=$json
 done < <("$MIXED" rows)
 assert_eq "${#faults[@]}" 64 "rows"
