@@ -24,6 +24,7 @@ enum {
 	FAULT_ANSWER_MAX = 4096,      /* bytes of one rendered HTTP answer: headers and body */
 	FAULT_CGROUP_LEVELS_MAX = 16, /* depth to which cgroup ancestors are looked up */
 	FAULT_BUCKET_NS = 100000000,  /* width of one bucket of the time series */
+	FAULT_DIVERTED_MAX = 16384,   /* connections that are in the gate's hands at a time */
 };
 
 /* One share in parts per million: 1,000,000 means always. */
@@ -45,7 +46,8 @@ enum fault_effect {
 	FAULT_EFFECT_RATE = 11,	 /* link: the server's bytes throttled to `rate` */
 	FAULT_EFFECT_DNS = 12,	 /* link: a resolver's error for the rule's names */
 	FAULT_EFFECT_OVERLOAD = 13, /* message or connect: a service of finite capacity */
-	FAULT_EFFECT_COUNT = 14,
+	FAULT_EFFECT_DELAY = 14,    /* gate: what the client sends reaches the server later */
+	FAULT_EFFECT_COUNT = 15,
 };
 
 enum fault_protocol {
@@ -117,7 +119,11 @@ enum fault_reason {
 	FAULT_REASON_ADMITTED = 19,	  /* admitted by a service of finite capacity */
 	FAULT_REASON_REJECTED = 20,	  /* rejected by it; these are hits too */
 	FAULT_REASON_SHADOW = 21,	  /* would have been hit: a shadow only counts */
-	FAULT_REASON_COUNT = 22,
+	FAULT_REASON_DIVERTED = 22,	  /* connections handed to the gate: it ends them */
+	FAULT_REASON_GATE_DOWN = 23,	  /* matched, but the gate does not answer: passed */
+	FAULT_REASON_GATE_FULL = 24,	  /* matched, but the gate has too much to do: passed */
+	FAULT_REASON_GATE_ENDED = 25,	  /* connections that ended because the gate let go of them */
+	FAULT_REASON_COUNT = 26,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };
@@ -135,6 +141,7 @@ enum {
 	FAULT_CONTROL_COMMAND = 1U << 8,    /* some rule names a process */
 	FAULT_CONTROL_USER = 1U << 9,	    /* some rule names a user */
 	FAULT_CONTROL_NAMESPACE = 1U << 10, /* some rule names a network namespace */
+	FAULT_CONTROL_GATE = 1U << 11,	    /* some rule needs the gate */
 	FAULT_CONTROL_SCOPE = 1U << 16,	    /* the link layer asks map `scope` */
 	FAULT_CONTROL_INGRESS = 1U << 17,   /* some rule looks at segments that arrive */
 	FAULT_CONTROL_FORWARD = 1U << 18,   /* some rule is for forwarded traffic */
@@ -172,7 +179,8 @@ struct fault_control {
 	__u64 http_rules;  /* FAULT_RULE_BY_HTTP */
 	__u64 quic_rules;  /* FAULT_RULE_QUIC_BLOCK */
 	__u64 all_rules;
-	__u32 flags; /* FAULT_CONTROL_* */
+	__u64 gate_rules; /* rules for which the gate ends connections in the server's place */
+	__u32 flags;	  /* FAULT_CONTROL_* */
 	__u32 padding;
 };
 
@@ -362,10 +370,80 @@ struct fault_adoptee {
 	__u32 adopted; /* written by the kernel: 1 when it was taken */
 };
 
+/*
+ * The gate: a process that is handed what clients send on connections that its rules have matched.
+ * Both ways go through one socket of its own as frames: this header, then `length` bytes.
+ */
+enum fault_gate_operation {
+	/* From the kernel: */
+	FAULT_GATE_OPEN = 1,  /* the first bytes of a connection that the gate is to end */
+	FAULT_GATE_DATA = 2,  /* further bytes of one */
+	FAULT_GATE_DELAY = 3, /* bytes that go on to the server, later when `rules` is not 0 */
+	/* From the gate: */
+	FAULT_GATE_TO_CLIENT = 4, /* the client reads them as the server's */
+	FAULT_GATE_TO_SERVER = 5, /* bytes of FAULT_GATE_DELAY go on; none: up to `at` they have */
+	FAULT_GATE_LAST = 6,	  /* the last ones that the client reads, also behind the fault */
+};
+
+/* What the front of a diverted connection was recognised as. */
+enum fault_gate_kind {
+	FAULT_GATE_OTHER = 0,
+	FAULT_GATE_HTTP = 1,
+	FAULT_GATE_TLS = 2,
+};
+
+struct fault_gate_frame {
+	__u64 cookie;	 /* of the client's socket */
+	__u64 at;	 /* ns: when the client sent it; FAULT_GATE_TO_SERVER: the first byte's
+			    position among all that was given; otherwise 0 */
+	__u64 rules;	 /* mask of those that the connection or message is subject to */
+	__u32 length;	 /* bytes behind the header */
+	__u8 operation;	 /* enum fault_gate_operation */
+	__u8 kind;	 /* FAULT_GATE_OPEN: enum fault_gate_kind */
+	__u8 padding[2]; /* 0 */
+};
+
+enum {
+	FAULT_GATE_FRAME_MAX = 16384,	 /* bytes behind the header, from the gate */
+	FAULT_GATE_LAST_MAX = 1024,	 /* of FAULT_GATE_LAST */
+	FAULT_GATE_BEAT_NS = 100000000,	 /* a gate that has not beaten for longer is down */
+	FAULT_GATE_QUEUE_MAX = 33554432, /* bytes that it may have yet to read */
+};
+
+/* The key of the gate's own socket in map `sockets`: no socket's cookie. */
+#define FAULT_GATE_KEY 0ULL
+
+/* The one element of map `gate`, written by the gate, which has it mapped. */
+struct fault_gate {
+	__u64 beat_at; /* ns: when it last went round its loop */
+	__u64 taken;   /* bytes read from its socket, headers included */
+};
+
+/* fault_diverted.flags */
+enum {
+	FAULT_DIVERTED_ENDS_HERE = 1U << 0, /* the gate ends it: the server gets nothing */
+	FAULT_DIVERTED_OVER = 1U << 1,	    /* the gate has let go of it */
+};
+
+/* Map `diverted`, key: socket cookie. Connections that are in the gate's hands. */
+struct fault_diverted {
+	__u64 space;	    /* cookie of its network namespace; 0: the kernel does not tell */
+	__u64 rules;	    /* FAULT_DIVERTED_ENDS_HERE: mask */
+	__u64 given;	    /* bytes of FAULT_GATE_DELAY given to the gate */
+	__u64 returned;	    /* bytes of them that have gone on to the server */
+	__u8 address[16];   /* destination */
+	__u8 local[16];	    /* the client's own address */
+	__u32 port;	    /* destination */
+	__u32 local_port;   /* the client's own */
+	__u32 process;	    /* that sent the first bytes */
+	__u32 flags;	    /* FAULT_DIVERTED_* */
+};
+
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
 	FAULT_EVENT_BUDGET = 3,	    /* the rule has used up its budget: it acts no more */
+	FAULT_EVENT_CLOSED = 4,	    /* the client of a diverted connection closes it; cookie */
 };
 
 /* Records of the ring buffer `events`. */
@@ -378,10 +456,11 @@ struct fault_event {
 	__u8 address[16]; /* destination */
 	__u32 port;
 	__u32 padding;
+	__u64 cookie; /* of FAULT_EVENT_CLOSED; the fields from `rule` on are 0 there */
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 27 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 28 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 112);
@@ -401,6 +480,9 @@ FAULT_ASSERT_SIZE(struct fault_forwarded, 24);
 FAULT_ASSERT_SIZE(struct fault_adoptee, 40);
 FAULT_ASSERT_SIZE(struct fault_shadow_key, 112);
 FAULT_ASSERT_SIZE(struct fault_shadow, 48);
-FAULT_ASSERT_SIZE(struct fault_event, 48);
+FAULT_ASSERT_SIZE(struct fault_event, 56);
+FAULT_ASSERT_SIZE(struct fault_gate_frame, 32);
+FAULT_ASSERT_SIZE(struct fault_gate, 16);
+FAULT_ASSERT_SIZE(struct fault_diverted, 80);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef FAULTD_DECIDE_H
 #define FAULTD_DECIDE_H
 
+#include "kernel/gate.h"
 #include "kernel/lookup.h"
 #include "kernel/shadow.h"
 #include "kernel/verdict.h"
@@ -38,7 +39,9 @@ struct message_decision {
 	__u32 shadow_won;  /* a rule would have acted */
 	__u32 shadow_ends; /* it would have been the last that is heard of the connection */
 	__u32 padding;
-	__u64 shadowed; /* rules that would have hit this connection */
+	__u64 shadowed;	   /* rules that would have hit this connection */
+	__u64 gate_rules;  /* rules for which the gate ends connections */
+	__u64 gated;	   /* of these: the ones that act on this connection */
 };
 
 /* Why `effect` cannot be carried out on a message of this kind; HIT when it can. */
@@ -55,7 +58,30 @@ static __always_inline enum fault_reason message_obstacle(const struct message_d
 	}
 	if (effect == FAULT_EFFECT_ALERT && decision->kind != KIND_TLS)
 		return FAULT_REASON_NOT_HTTP;
+	if (effect == FAULT_EFFECT_DELAY)
+		return decision->shadow ? FAULT_REASON_HIT : gate_obstacle(decision->now);
 	return FAULT_REASON_HIT;
+}
+
+/*
+ * What a rule does for which the gate ends connections: it can end one in the clear or one that
+ * begins with a ClientHello. Several of them share a connection: the gate tells their requests
+ * apart, and draws their shares.
+ */
+static __always_inline int message_ask_gate(const struct message_decision *decision, __u32 index)
+{
+	int reason;
+
+	if (decision->kind != KIND_TLS && decision->kind != KIND_HTTP)
+		return FAULT_REASON_NOT_HTTP;
+	if (decision->out_of_step)
+		return FAULT_REASON_PIPELINED;
+	reason = rule_live(index, decision->now);
+	if (reason != FAULT_REASON_HIT && reason != FAULT_REASON_SHADOW)
+		return reason;
+	if ((decision->winner && !decision->gated) || decision->shadow_won)
+		return FAULT_REASON_OUTRANKED;
+	return reason == FAULT_REASON_SHADOW ? reason : gate_obstacle(decision->now);
 }
 
 /* What the rule, whose effect is `effect`, does to the message: FAULT_REASON_HIT, or why nothing.
@@ -109,12 +135,13 @@ static __always_inline void message_shadow(struct message_decision *decision,
 FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 index)
 {
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
-	__u32 effect;
+	__u32 effect, gated;
 	int reason;
 
 	if (!decision || !rule)
 		return 0;
 	effect = rule_effect(rule);
+	gated = (decision->gate_rules >> (index & 63) & 1) != 0;
 	if (decision->kind == KIND_LATER && rule->effect != FAULT_EFFECT_HANG)
 		return 0;
 	if (decision->kind == KIND_HTTP && !match_method(rule, decision->method))
@@ -126,9 +153,11 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	if (decision->kind != KIND_LATER) {
 		if (decision->first && !(decision->connected >> (index & 63) & 1))
 			count_arrival(index, MATCH_CONNECT, decision->now);
-		count_arrival(index, MATCH_REQUEST, decision->now);
+		if (!gated || decision->shadow)
+			count_arrival(index, MATCH_REQUEST, decision->now);
 	}
-	reason = message_ask(decision, rule, index, effect);
+	reason = gated ? message_ask_gate(decision, index)
+		       : message_ask(decision, rule, index, effect);
 	if (decision->shadow)
 		message_shadow(decision, rule, index, reason);
 	if (rule->effect == FAULT_EFFECT_HANG)
@@ -145,6 +174,12 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	}
 	decision->winner = index + 1;
 	decision->effect = effect;
+	if (gated) {
+		/* What comes of the requests is the gate's to count. */
+		decision->gated |= 1ULL << (index & 63);
+		count_reason(index, FAULT_REASON_DIVERTED);
+		return 0;
+	}
 	if (effect_is_of_packets(effect) || effect_is_of_segments(effect))
 		return 0; /* counted as the packets are seen to */
 	count_hit(index, &decision->flow, decision->now);

@@ -7,8 +7,14 @@
  * server's, the server sees nothing, and the connection stays in step.
  */
 #include "kernel/decide.h"
+#include "kernel/gate.h"
 #include "kernel/lookup.h"
 #include "kernel/reply.h"
+
+const volatile __u8 config_has_space = 1;
+
+/* Verdict of a handler: the message is held back until more of it has come. */
+#define MESSAGE_HELD 2
 
 /*
  * Byte offsets of two fields of the kernel's struct tcp_sock, read by the engine from the kernel's
@@ -16,6 +22,68 @@
  */
 const volatile __u32 config_rcv_nxt = 0;
 const volatile __u32 config_copied_seq = 0;
+
+/* From here on the gate speaks with the client; the server hears nothing more. */
+static __always_inline int message_divert(struct sk_msg_md *message, struct socket_state *state,
+					  const struct message_decision *decision)
+{
+	__u32 kind = decision->kind == KIND_TLS ? FAULT_GATE_TLS : FAULT_GATE_HTTP;
+
+	state->mode = SOCKET_GATED;
+	state->gate_rules = decision->gated;
+	if (gate_note(message, state, decision->gated)) {
+		count_reasons(decision->gated, FAULT_REASON_KERNEL_ERROR);
+		return message_pass_for_good(message, state);
+	}
+	return gate_give(message, state, FAULT_GATE_OPEN, kind, decision->gated, decision->now);
+}
+
+/* More on a connection that the gate ends. Once nothing of it acts any more the send fails. */
+static __always_inline int message_gated(struct sk_msg_md *message, struct socket_state *state)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), cookie = state->cookie;
+	const struct fault_diverted *note = bpf_map_lookup_elem(&diverted, &cookie);
+
+	if (note && !(note->flags & FAULT_DIVERTED_OVER) && rules_live(state->gate_rules, now) &&
+	    gate_obstacle(now) == FAULT_REASON_HIT)
+		return gate_give(message, state, FAULT_GATE_DATA, 0, 0, now);
+	count_reasons(state->gate_rules, FAULT_REASON_GATE_ENDED);
+	state->mode = SOCKET_OVER;
+	return SK_DROP;
+}
+
+/*
+ * A message that passes goes by way of the gate when a rule delays it, or when the gate still holds
+ * what the client has sent before it.
+ */
+static __always_inline int message_follow(struct sk_msg_md *message, struct socket_state *state)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), cookie = state->cookie;
+	__u32 due = state->delay_due, size = message_size(message);
+	struct fault_diverted *note;
+
+	if (due && gate_note(message, state, 0)) {
+		count_reason(due - 1, FAULT_REASON_KERNEL_ERROR);
+		due = 0;
+	}
+	state->delay_due = 0;
+	note = bpf_map_lookup_elem(&diverted, &cookie);
+	if (!due && (!note || note->given == note->returned)) {
+		state->delayed = 0;
+		return SK_PASS;
+	}
+	/* Nothing may overtake what a gate holds that answers no more. */
+	if (!note || (!due && gate_obstacle(now) != FAULT_REASON_HIT)) {
+		count_reasons(state->candidates, FAULT_REASON_GATE_ENDED);
+		state->mode = SOCKET_OVER;
+		return SK_DROP;
+	}
+	state->delayed = 1;
+	bpf_msg_apply_bytes(message, 0);
+	COUNT(note->given, size);
+	return gate_give(message, state, FAULT_GATE_DELAY, 0, due ? 1ULL << ((due - 1) & 63) : 0,
+			 now);
+}
 
 /* Carries out what was decided. -1: nothing acts, the message passes. */
 static __always_inline int message_act(struct sk_msg_md *message, struct socket_state *state,
@@ -29,7 +97,12 @@ static __always_inline int message_act(struct sk_msg_md *message, struct socket_
 		return message_pass_for_good(message, state);
 	if (!decision->winner)
 		return -1;
+	if (decision->gated)
+		return message_divert(message, state, decision);
 	switch (decision->effect) {
+	case FAULT_EFFECT_DELAY:
+		state->delay_due = decision->winner;
+		return -1;
 	case FAULT_EFFECT_ANSWER:
 		return message_answer(message, state, head, decision->winner - 1);
 	case FAULT_EFFECT_ALERT:
@@ -91,7 +164,7 @@ static __always_inline int message_not_request(struct sk_msg_md *message,
 		return SK_PASS; /* part of a body */
 	if (result == HTTP_INCOMPLETE) {
 		bpf_msg_cork_bytes(message, message_size(message) + 1);
-		return SK_PASS;
+		return MESSAGE_HELD;
 	}
 	count_reasons(state->candidates,
 		      result == HTTP_TOO_LONG ? FAULT_REASON_TOO_LONG : FAULT_REASON_NOT_HTTP);
@@ -117,6 +190,7 @@ static __always_inline int message_unread(struct sk_msg_md *message)
 /* Fills the decision's fixed part. */
 static __always_inline void message_begin(struct message_decision *decision,
 					  struct sk_msg_md *message,
+					  const struct fault_control *fault_control,
 					  const struct socket_state *state, __u32 kind)
 {
 	__builtin_memset(decision, 0, sizeof(*decision));
@@ -130,6 +204,7 @@ static __always_inline void message_begin(struct message_decision *decision,
 	decision->kind = kind;
 	decision->first = state->mode == SOCKET_FRESH;
 	decision->shadowed = state->shadowed;
+	decision->gate_rules = fault_control->gate_rules;
 	decision->out_of_step = state->response.state != RESPONSE_IDLE || message_unread(message);
 }
 
@@ -161,20 +236,24 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 {
 	struct http_head *head = &memory->head;
 	struct message_decision decision;
-	__u64 mask, named = 0;
+	__u64 mask, everywhere, named = 0;
 	int result, verdict, has_name;
 
 	result = http_parse_request(&memory->text, head);
 	if (result != HTTP_COMPLETE)
 		return message_not_request(message, state, result);
-	message_begin(&decision, message, state, KIND_HTTP);
+	message_begin(&decision, message, fault_control, state, KIND_HTTP);
 	decision.method = head->method;
 	has_name = head->host_length != 0;
 	if (has_name)
 		named = look_names(fault_control, memory, head->host_at, head->host_length);
 	decision.address_only = !has_name;
-	mask = match_stream(fault_control, state->candidates, state->by_address, has_name, named, 1,
-			    look_paths(fault_control, memory));
+	/* Other paths of a connection that the gate ends are the gate's business too. */
+	everywhere = match_stream(fault_control, state->candidates, state->by_address, has_name,
+				  named, 1, ~0ULL);
+	mask = everywhere & look_paths(fault_control, memory);
+	if (mask & fault_control->gate_rules)
+		mask |= everywhere & fault_control->gate_rules;
 	state->requests++;
 	if (shadow_is_on(fault_control)) {
 		decision.shadow = 1;
@@ -200,20 +279,25 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 	if (result == TLS_INCOMPLETE) {
 		/* Held back until the record is whole, as a server would wait for it. */
 		bpf_msg_cork_bytes(message, memory->hello.record_length);
-		return SK_PASS;
+		return MESSAGE_HELD;
 	}
 	if (result == TLS_TOO_LONG) {
 		count_reasons(state->candidates, FAULT_REASON_TOO_LONG);
 		return message_pass_for_good(message, state);
 	}
-	message_begin(&decision, message, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
+	message_begin(&decision, message, fault_control, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
 	if (result == TLS_NAME)
 		named = look_names(fault_control, memory, memory->hello.name_at,
 				   memory->hello.name_length);
 	decision.address_only = result != TLS_NAME;
 	mask = match_stream(fault_control, state->candidates, state->by_address, result == TLS_NAME,
 			    named, 0, 0);
-	hidden = state->candidates & fault_control->http_rules;
+	/* What requests a rule wants is seen by the gate, which ends the TLS. */
+	if (result == TLS_NAME || result == TLS_NO_NAME)
+		mask |= match_stream(fault_control, state->candidates, state->by_address,
+				     result == TLS_NAME, named, 1, fault_control->gate_rules) &
+			fault_control->gate_rules;
+	hidden = state->candidates & fault_control->http_rules & ~mask;
 	if (result == TLS_NAME)
 		hidden &= named;
 	if (hidden)
@@ -236,11 +320,12 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 }
 
 /* Further bytes of a connection whose rules are known: only a hang can still begin. */
-static __always_inline int message_later(struct sk_msg_md *message, struct socket_state *state)
+static __always_inline int message_later(struct sk_msg_md *message, struct socket_state *state,
+					 const struct fault_control *fault_control)
 {
 	struct message_decision decision;
 
-	message_begin(&decision, message, state, KIND_LATER);
+	message_begin(&decision, message, fault_control, state, KIND_LATER);
 	message_decide(&decision, state->candidates);
 	if (!decision.winner)
 		return SK_PASS;
@@ -259,7 +344,7 @@ static __always_inline int message_adopted(struct sk_msg_md *message, struct soc
 	struct message_decision decision;
 	__u64 mask = match_stream(fault_control, state->candidates, state->by_address, 0, 0, 0, 0);
 
-	message_begin(&decision, message, state, KIND_LATER);
+	message_begin(&decision, message, fault_control, state, KIND_LATER);
 	message_decide(&decision, mask);
 	if (!decision.winner)
 		return SK_PASS;
@@ -320,7 +405,11 @@ static __always_inline int message_handle(struct sk_msg_md *message, struct sock
 	case SOCKET_HUNG:
 		return message_hung(message, state);
 	case SOCKET_NAMED:
-		return message_later(message, state);
+		return message_later(message, state, fault_control);
+	case SOCKET_GATED:
+		return message_gated(message, state);
+	case SOCKET_OVER:
+		return SK_DROP;
 	case SOCKET_SWALLOW:
 		verdict = message_swallow_body(message, state);
 		if (verdict >= 0)
@@ -337,13 +426,17 @@ int fault_stream(struct sk_msg_md *message)
 {
 	struct fault_control *fault_control = control_get();
 	struct socket_state *state;
+	int verdict;
 	__u64 cookie;
 
 	if (!message->sk || !message_size(message))
 		return SK_PASS;
 	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
-	if (!state || !fault_control)
+	if (!state || !fault_control) {
+		/* Of the sockets that are watched only the gate's is none of a client. */
+		bpf_tail_call(message, &stream, STREAM_GATE);
 		return SK_PASS;
+	}
 	/* A message that was held back, or whose front was answered, still has what was asked for
 	 * then: it would hold back, or cut off, what follows. */
 	bpf_msg_cork_bytes(message, 0);
@@ -359,31 +452,76 @@ int fault_stream(struct sk_msg_md *message)
 		if (bpf_msg_redirect_hash(message, &sockets, &cookie, 0) != SK_PASS)
 			return SK_DROP;
 	}
-	return message_handle(message, state, fault_control);
+	verdict = message_handle(message, state, fault_control);
+	if (verdict == SK_PASS && (state->delayed || state->delay_due) && message_size(message))
+		verdict = message_follow(message, state);
+	return verdict == SK_DROP ? SK_DROP : SK_PASS;
 }
 
 /* What a socket holds: it must use no map but `stream`. */
 SEC("sk_msg")
 int fault_message(struct sk_msg_md *message)
 {
-	bpf_tail_call(message, &stream, 0);
+	bpf_tail_call(message, &stream, STREAM_CLIENTS);
 	return SK_PASS;
+}
+
+/* The client's end of a diverted connection closes: the gate is told by way of the engine. */
+static __always_inline void report_closed(struct bpf_sock_ops *operation)
+{
+	struct fault_event *event;
+	struct socket_state *state;
+	__u64 cookie;
+
+	state = bpf_sk_storage_get(&socket_state, operation->sk, 0, 0);
+	if (!state)
+		return;
+	cookie = state->cookie;
+	if (!bpf_map_lookup_elem(&diverted, &cookie))
+		return;
+	if (operation->args[1] == BPF_TCP_CLOSE)
+		bpf_map_delete_elem(&diverted, &cookie);
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->at = bpf_ktime_get_boot_ns();
+	event->kind = FAULT_EVENT_CLOSED;
+	event->cookie = cookie;
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void watch_connection(struct bpf_sock_ops *operation)
+{
+	struct fault_control *fault_control = control_get();
+	struct socket_state *state = bpf_sk_storage_get(&socket_state, operation->sk, 0, 0);
+	__u64 cookie;
+
+	if (!state || !state->candidates || !fault_control)
+		return;
+	cookie = state->cookie;
+	/* Fails with EBUSY when another program's sockmap holds the socket already. */
+	if (bpf_sock_hash_update(operation, &sockets, &cookie, BPF_ANY))
+		count_reasons(state->candidates, FAULT_REASON_NO_SOCKMAP);
+	else if (fault_control->flags & FAULT_CONTROL_GATE)
+		bpf_sock_ops_cb_flags_set(operation, operation->bpf_sock_ops_cb_flags |
+							     BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+/* Whether the client has sent its last: by FIN, or all at once. */
+static __always_inline int state_is_closing(__u32 state)
+{
+	return state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSE;
 }
 
 SEC("sockops")
 int fault_sockops(struct bpf_sock_ops *operation)
 {
-	struct socket_state *state;
-	__u64 cookie;
-
-	if (operation->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB || !operation->sk)
+	if (!operation->sk)
 		return 1;
-	state = bpf_sk_storage_get(&socket_state, operation->sk, 0, 0);
-	if (!state || !state->candidates)
-		return 1;
-	cookie = state->cookie;
-	/* Fails with EBUSY when another program's sockmap holds the socket already. */
-	if (bpf_sock_hash_update(operation, &sockets, &cookie, BPF_ANY))
-		count_reasons(state->candidates, FAULT_REASON_NO_SOCKMAP);
+	if (operation->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+		watch_connection(operation);
+	else if (operation->op == BPF_SOCK_OPS_STATE_CB && state_is_closing(operation->args[1]))
+		report_closed(operation);
 	return 1;
 }
