@@ -44,8 +44,12 @@ enum fault_effect {
 	FAULT_EFFECT_STALL = 10, /* packet: silence after `after` bytes of the server */
 	FAULT_EFFECT_RATE = 11,	 /* link: the server's bytes throttled to `rate` */
 	FAULT_EFFECT_DNS = 12,	 /* link: a resolver's error for the rule's names */
-	FAULT_EFFECT_OVERLOAD = 13, /* message or connect: a service of finite capacity */
-	FAULT_EFFECT_COUNT = 14,
+	FAULT_EFFECT_OVERLOAD = 13,    /* message or connect: a service of finite capacity */
+	FAULT_EFFECT_DELAY = 14,       /* gate: what the client sends reaches the server later */
+	FAULT_EFFECT_DRIP = 15,	       /* gate: the response's body at `rate` */
+	FAULT_EFFECT_CERTIFICATE = 16, /* gate: a wrong certificate in the TLS handshake */
+	FAULT_EFFECT_CORRUPT = 17,     /* link: a byte in `every` of the server's is another */
+	FAULT_EFFECT_COUNT = 18,
 };
 
 enum fault_protocol {
@@ -79,6 +83,19 @@ enum fault_reset {
 	FAULT_RESET_CONNECT = 0, /* the SYN is answered by RST */
 	FAULT_RESET_REQUEST = 1, /* the first bytes that the client sends are */
 	FAULT_RESET_LIVE = 2,	 /* the next segment in either direction is */
+};
+
+/*
+ * What of a rule's traffic the kernel hands to the gate; bits of fault_rule.gate, 0: nothing. What
+ * the gate does with it is no matter of the kernel's.
+ */
+enum fault_gate {
+	FAULT_GATE_TLS = 1U << 0,   /* TLS connections from their ClientHello on: it ends the TLS */
+	FAULT_GATE_HTTP = 1U << 1,  /* plain HTTP requests, with the responses that follow */
+	FAULT_GATE_FIRST = 1U << 2, /* the first message of a connection, to hold it back */
+	FAULT_GATE_EACH =
+		1U << 3, /* each request, or each turn of the client inside TLS; likewise */
+	FAULT_GATE_ALL = (1U << 4) - 1,
 };
 
 /* Rule flags. */
@@ -138,6 +155,7 @@ enum {
 	FAULT_CONTROL_SCOPE = 1U << 16,	    /* the link layer asks map `scope` */
 	FAULT_CONTROL_INGRESS = 1U << 17,   /* some rule looks at segments that arrive */
 	FAULT_CONTROL_FORWARD = 1U << 18,   /* some rule is for forwarded traffic */
+	FAULT_CONTROL_GATE = 1U << 19,	    /* some rule needs the gate */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -171,6 +189,7 @@ struct fault_control {
 	__u64 name_rules;  /* FAULT_RULE_BY_NAME */
 	__u64 http_rules;  /* FAULT_RULE_BY_HTTP */
 	__u64 quic_rules;  /* FAULT_RULE_QUIC_BLOCK */
+	__u64 gate_rules;  /* those with any FAULT_GATE_*; all but answers are the gate's alone */
 	__u64 all_rules;
 	__u32 flags; /* FAULT_CONTROL_* */
 	__u32 padding;
@@ -214,10 +233,12 @@ struct fault_rule {
 	__u8 dns;      /* enum fault_dns */
 	__u8 reset_at; /* enum fault_reset */
 	__u8 reject;   /* FAULT_EFFECT_OVERLOAD: REFUSE, HANG or ANSWER for what is rejected */
-	__u8 padding[2];
+	__u8 gate;     /* FAULT_GATE_*; 0: the kernel alone carries the rule out */
+	__u8 padding;
 	__u32 reject_cost; /* millionths of a request's cost that a rejected one takes */
-	__u64 after;	   /* bytes, for CUT and STALL */
-	__u64 rate;	   /* bytes a second, for RATE */
+	__u64 after;	   /* bytes, for CUT, STALL and CORRUPT */
+	__u64 every;	   /* bytes of which one is changed, for CORRUPT */
+	__u64 rate;	   /* bytes a second, for RATE and DRIP */
 	__u64 capacity;	   /* thousandths of a request a second, for OVERLOAD */
 	__u64 burst;	   /* requests, for OVERLOAD */
 	struct fault_shape shape;
@@ -381,10 +402,10 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 27 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 28 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
-FAULT_ASSERT_SIZE(struct fault_rule, 112);
+FAULT_ASSERT_SIZE(struct fault_rule, 120);
 FAULT_ASSERT_SIZE(struct fault_answer, 8 + FAULT_ANSWER_MAX);
 FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_MAX) * 8);
 FAULT_ASSERT_SIZE(struct fault_series_key, 8);

@@ -39,14 +39,14 @@ FAULT_INLINE int effect_is_lasting(__u32 effect)
 {
 	return effect_is_of_packets(effect) || effect == FAULT_EFFECT_HANG ||
 	       effect == FAULT_EFFECT_RESET || effect == FAULT_EFFECT_CUT ||
-	       effect == FAULT_EFFECT_RATE;
+	       effect == FAULT_EFFECT_RATE || effect == FAULT_EFFECT_CORRUPT;
 }
 
 /* Whether the link layer carries `effect` out, segment by segment. */
 FAULT_INLINE int effect_is_of_segments(__u32 effect)
 {
 	return effect == FAULT_EFFECT_RESET || effect == FAULT_EFFECT_CUT ||
-	       effect == FAULT_EFFECT_RATE;
+	       effect == FAULT_EFFECT_RATE || effect == FAULT_EFFECT_CORRUPT;
 }
 
 /*
