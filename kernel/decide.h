@@ -39,9 +39,11 @@ struct message_decision {
 	__u32 shadow_won;  /* a rule would have acted */
 	__u32 shadow_ends; /* it would have been the last that is heard of the connection */
 	__u32 padding;
-	__u64 shadowed;	   /* rules that would have hit this connection */
-	__u64 gate_rules;  /* rules for which the gate ends connections */
-	__u64 gated;	   /* of these: the ones that act on this connection */
+	__u64 shadowed; /* rules that would have hit this connection */
+	__u64 inside;	/* rules that may want requests inside the TLS that begins here */
+	__u64 gated;	/* rules for which the gate ends this connection */
+	__u32 turn;	/* the server has spoken since the client's last message */
+	__u32 more_padding;
 };
 
 /* Why `effect` cannot be carried out on a message of this kind; HIT when it can. */
@@ -131,6 +133,22 @@ static __always_inline void message_shadow(struct message_decision *decision,
 	shadow_count(index, &decision->flow, what);
 }
 
+/* Whether the gate is to end this connection for the rule. */
+static __always_inline int message_is_gated(const struct message_decision *decision,
+					    const struct fault_rule *rule)
+{
+	return (decision->kind == KIND_TLS && rule->gate & FAULT_GATE_TLS) ||
+	       (decision->kind == KIND_HTTP && rule->gate & FAULT_GATE_HTTP);
+}
+
+/* Whether the rule acts on bytes of which nothing can be told: a hang, and a delay of each turn. */
+static __always_inline int message_acts_later(const struct message_decision *decision,
+					      const struct fault_rule *rule)
+{
+	return rule->effect == FAULT_EFFECT_HANG ||
+	       (rule->gate & FAULT_GATE_EACH && decision->turn);
+}
+
 /* Lets one rule, matched in every dimension but the method, act on the message. */
 FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 index)
 {
@@ -141,16 +159,22 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	if (!decision || !rule)
 		return 0;
 	effect = rule_effect(rule);
-	gated = (decision->gate_rules >> (index & 63) & 1) != 0;
-	if (decision->kind == KIND_LATER && rule->effect != FAULT_EFFECT_HANG)
+	gated = message_is_gated(decision, rule);
+	if (decision->kind == KIND_LATER && !message_acts_later(decision, rule))
 		return 0;
+	if (decision->inside >> (index & 63) & 1 && !gated) {
+		count_reason(index, FAULT_REASON_TLS_HIDES);
+		return 0;
+	}
 	if (decision->kind == KIND_HTTP && !match_method(rule, decision->method))
 		return 0;
 	/* An overload that refuses connections asks each of them once. */
 	if (rule->effect == FAULT_EFFECT_OVERLOAD && effect == FAULT_EFFECT_REFUSE &&
 	    !decision->first)
 		return 0;
-	if (decision->kind != KIND_LATER) {
+	if (rule->gate & FAULT_GATE_FIRST && !decision->first)
+		return 0;
+	if (decision->kind != KIND_LATER || decision->turn) {
 		if (decision->first && !(decision->connected >> (index & 63) & 1))
 			count_arrival(index, MATCH_CONNECT, decision->now);
 		if (!gated || decision->shadow)
@@ -160,7 +184,7 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 		       : message_ask(decision, rule, index, effect);
 	if (decision->shadow)
 		message_shadow(decision, rule, index, reason);
-	if (rule->effect == FAULT_EFFECT_HANG)
+	if (rule->effect == FAULT_EFFECT_HANG || rule->gate & FAULT_GATE_EACH)
 		decision->stays = 1;
 	/* Packets ask for the window themselves: the connection may outlive it. */
 	if (effect_is_of_packets(effect) && reason != FAULT_REASON_OUTRANKED)
@@ -168,7 +192,7 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 	if (effect_is_of_segments(effect) && reason != FAULT_REASON_OUTRANKED)
 		decision->link_rules |= 1ULL << (index & 63);
 	if (reason != FAULT_REASON_HIT) {
-		if (decision->kind != KIND_LATER)
+		if (decision->kind != KIND_LATER || decision->turn)
 			count_pass(index, &decision->flow, reason, decision->now);
 		return 0;
 	}

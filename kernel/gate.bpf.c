@@ -10,10 +10,10 @@
 #include "kernel/verdict.h"
 
 /*
- * Bytes that go on to the server, from position `at` of what was given. Whether the socket took them
- * all is not known here: a frame without any says up to where it has.
+ * Bytes that go on to the server, from position `at` of what was given. Whether the socket took
+ * them all is not known here: a frame without any says up to where it has.
  */
-static __always_inline int gate_judge_return(const struct fault_gate_frame *frame,
+static __always_inline int gate_judge_return(const struct fault_frame *frame,
 					     struct fault_diverted *note)
 {
 	if (note->flags & FAULT_DIVERTED_ENDS_HERE || frame->at < note->returned ||
@@ -25,16 +25,15 @@ static __always_inline int gate_judge_return(const struct fault_gate_frame *fram
 }
 
 /* Whether the gate may do this; leaves noted what it comes to. 0 or -1. */
-static __always_inline int gate_judge(const struct fault_gate_frame *frame,
-				      struct fault_diverted *note)
+static __always_inline int gate_judge(const struct fault_frame *frame, struct fault_diverted *note)
 {
-	if (frame->operation == FAULT_GATE_TO_SERVER)
+	if (frame->operation == FAULT_FRAME_TO_SERVER)
 		return gate_judge_return(frame, note);
 	if (!(note->flags & FAULT_DIVERTED_ENDS_HERE) || note->flags & FAULT_DIVERTED_OVER)
 		return -1;
-	if (frame->operation == FAULT_GATE_TO_CLIENT)
+	if (frame->operation == FAULT_FRAME_TO_CLIENT)
 		return rules_live(note->rules, bpf_ktime_get_boot_ns()) ? 0 : -1;
-	if (frame->operation != FAULT_GATE_LAST || frame->length > FAULT_GATE_LAST_MAX)
+	if (frame->operation != FAULT_FRAME_LAST || frame->length > FAULT_FRAME_LAST_MAX)
 		return -1;
 	note->flags |= FAULT_DIVERTED_OVER;
 	return 0;
@@ -42,7 +41,7 @@ static __always_inline int gate_judge(const struct fault_gate_frame *frame,
 
 /* Reads the header at the message's front. 0 or -1. */
 static __always_inline int gate_read_header(struct sk_msg_md *message,
-					    struct fault_gate_frame *ret_frame)
+					    struct fault_frame *ret_frame)
 {
 	__u64 *words = (__u64 *)ret_frame, *data;
 	void *end;
@@ -63,12 +62,12 @@ static __always_inline int gate_read_header(struct sk_msg_md *message,
 SEC("sk_msg")
 int fault_gate(struct sk_msg_md *message)
 {
-	struct fault_gate_frame frame;
+	struct fault_frame frame;
 	struct fault_diverted *note;
 	__u32 size = *(const volatile __u32 *)&message->size;
 	__u64 cookie;
 
-	if (gate_read_header(message, &frame) || frame.length > FAULT_GATE_FRAME_MAX ||
+	if (gate_read_header(message, &frame) || frame.length > FAULT_FRAME_MAX ||
 	    size != sizeof(frame) + frame.length)
 		return SK_DROP;
 	cookie = frame.cookie;
@@ -79,5 +78,5 @@ int fault_gate(struct sk_msg_md *message)
 	if (bpf_msg_pop_data(message, 0, sizeof(frame), 0))
 		return SK_DROP;
 	return bpf_msg_redirect_hash(message, &sockets, &cookie,
-				     frame.operation == FAULT_GATE_TO_SERVER ? 0 : BPF_F_INGRESS);
+				     frame.operation == FAULT_FRAME_TO_SERVER ? 0 : BPF_F_INGRESS);
 }

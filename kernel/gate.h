@@ -19,11 +19,11 @@ extern const volatile __u8 config_has_space;
 FAULT_SCAN int gate_obstacle(__u64 now)
 {
 	__u32 zero = 0;
-	struct fault_gate *state = bpf_map_lookup_elem(&gate, &zero);
+	struct fault_beat *state = bpf_map_lookup_elem(&beat, &zero);
 	__u64 *given = bpf_map_lookup_elem(&gate_given, &zero);
 
 	/* A beat that is written between `now` and the look at it is not old. */
-	if (!state || !given || (__s64)(now - state->beat_at) > FAULT_GATE_BEAT_NS)
+	if (!state || !given || (__s64)(now - state->at) > FAULT_GATE_BEAT_NS)
 		return FAULT_REASON_GATE_DOWN;
 	/* A gate that says it has taken more than there was is out of its mind. */
 	if (*given - state->taken > FAULT_GATE_QUEUE_MAX)
@@ -110,7 +110,7 @@ static __always_inline int gate_give(struct sk_msg_md *message, const struct soc
 
 	if (!memory || !given)
 		return SK_DROP;
-	memory->frame = (struct fault_gate_frame){
+	memory->frame = (struct fault_frame){
 		.cookie = state->cookie,
 		.at = now,
 		.rules = rules,

@@ -65,7 +65,9 @@ struct socket_state {
 	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 adopted;	      /* it was open before: no hook has seen its connect */
 	__u32 delay_due;      /* 1 + rule that delays the message at hand */
-	__u32 delayed;	      /* the gate may still hold bytes that go on to the server */
+	__u32 turned_at;      /* SOCKET_NAMED: sequence of the server's next byte when the client
+				 last spoke */
+	__u32 delayed; /* the gate may still hold bytes that go on to the server */
 	__u32 port;
 	__u8 address[16];
 	__u64 gate_rules;		 /* SOCKET_GATED: those that it was diverted for */
@@ -111,7 +113,7 @@ struct scratch {
 	struct dns_record record;
 	struct fault_shadow_key shadow;
 	struct fault_diverted diverted;
-	struct fault_gate_frame frame;
+	struct fault_frame frame;
 };
 
 struct {
@@ -284,11 +286,11 @@ struct {
 } sockets SEC(".maps") __weak;
 
 /*
- * Holds fault_stream and behind it fault_gate, for the gate's own socket. A socket in `sockets` keeps the program that it was put in with, beyond any
- * detaching; was that program a user of `sockets`, they would keep each other for as long as the
- * connection lives. So it is only a step to the one in here, and the kernel empties an array of
- * programs when its last descriptor is closed: with the engine ends what it does to open
- * connections.
+ * Holds fault_stream and behind it fault_gate, for the gate's own socket. A socket in `sockets`
+ * keeps the program that it was put in with, beyond any detaching; was that program a user of
+ * `sockets`, they would keep each other for as long as the connection lives. So it is only a step
+ * to the one in here, and the kernel empties an array of programs when its last descriptor is
+ * closed: with the engine ends what it does to open connections.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -310,8 +312,8 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct fault_gate);
-} gate SEC(".maps") __weak;
+	__type(value, struct fault_beat);
+} beat SEC(".maps") __weak;
 
 /* The bytes that were handed to the gate, headers included. */
 struct {

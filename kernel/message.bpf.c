@@ -35,7 +35,7 @@ static __always_inline int message_divert(struct sk_msg_md *message, struct sock
 		count_reasons(decision->gated, FAULT_REASON_KERNEL_ERROR);
 		return message_pass_for_good(message, state);
 	}
-	return gate_give(message, state, FAULT_GATE_OPEN, kind, decision->gated, decision->now);
+	return gate_give(message, state, FAULT_FRAME_OPEN, kind, decision->gated, decision->now);
 }
 
 /* More on a connection that the gate ends. Once nothing of it acts any more the send fails. */
@@ -46,7 +46,7 @@ static __always_inline int message_gated(struct sk_msg_md *message, struct socke
 
 	if (note && !(note->flags & FAULT_DIVERTED_OVER) && rules_live(state->gate_rules, now) &&
 	    gate_obstacle(now) == FAULT_REASON_HIT)
-		return gate_give(message, state, FAULT_GATE_DATA, 0, 0, now);
+		return gate_give(message, state, FAULT_FRAME_DATA, 0, 0, now);
 	count_reasons(state->gate_rules, FAULT_REASON_GATE_ENDED);
 	state->mode = SOCKET_OVER;
 	return SK_DROP;
@@ -81,7 +81,7 @@ static __always_inline int message_follow(struct sk_msg_md *message, struct sock
 	state->delayed = 1;
 	bpf_msg_apply_bytes(message, 0);
 	COUNT(note->given, size);
-	return gate_give(message, state, FAULT_GATE_DELAY, 0, due ? 1ULL << ((due - 1) & 63) : 0,
+	return gate_give(message, state, FAULT_FRAME_DELAY, 0, due ? 1ULL << ((due - 1) & 63) : 0,
 			 now);
 }
 
@@ -190,7 +190,6 @@ static __always_inline int message_unread(struct sk_msg_md *message)
 /* Fills the decision's fixed part. */
 static __always_inline void message_begin(struct message_decision *decision,
 					  struct sk_msg_md *message,
-					  const struct fault_control *fault_control,
 					  const struct socket_state *state, __u32 kind)
 {
 	__builtin_memset(decision, 0, sizeof(*decision));
@@ -204,7 +203,6 @@ static __always_inline void message_begin(struct message_decision *decision,
 	decision->kind = kind;
 	decision->first = state->mode == SOCKET_FRESH;
 	decision->shadowed = state->shadowed;
-	decision->gate_rules = fault_control->gate_rules;
 	decision->out_of_step = state->response.state != RESPONSE_IDLE || message_unread(message);
 }
 
@@ -242,28 +240,45 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 	result = http_parse_request(&memory->text, head);
 	if (result != HTTP_COMPLETE)
 		return message_not_request(message, state, result);
-	message_begin(&decision, message, fault_control, state, KIND_HTTP);
+	message_begin(&decision, message, state, KIND_HTTP);
 	decision.method = head->method;
 	has_name = head->host_length != 0;
 	if (has_name)
 		named = look_names(fault_control, memory, head->host_at, head->host_length);
 	decision.address_only = !has_name;
-	/* Other paths of a connection that the gate ends are the gate's business too. */
 	everywhere = match_stream(fault_control, state->candidates, state->by_address, has_name,
 				  named, 1, ~0ULL);
 	mask = everywhere & look_paths(fault_control, memory);
-	if (mask & fault_control->gate_rules)
-		mask |= everywhere & fault_control->gate_rules;
 	state->requests++;
 	if (shadow_is_on(fault_control)) {
 		decision.shadow = 1;
 		shadow_identify_stream(state, head->host_at, head->host_length);
 	}
 	message_decide(&decision, mask);
+	/* The requests that follow are the gate's too, whatever their path. */
+	if (decision.gated)
+		decision.gated = everywhere & fault_control->gate_rules;
 	verdict = message_act(message, state, &decision, head);
 	if (verdict >= 0)
 		return verdict;
 	return message_pass_request(message, state, fault_control, head);
+}
+
+/* Whether the server has spoken since the client's last message; takes note of how far it has. */
+static __always_inline __u32 message_turn(struct sk_msg_md *message, struct socket_state *state)
+{
+	__u32 next, turn;
+	__u8 *socket;
+
+	if (!config_rcv_nxt)
+		return 0;
+	socket = (__u8 *)bpf_skc_to_tcp_sock(message->sk);
+	if (!socket)
+		return 0;
+	next = *(__u32 *)(socket + config_rcv_nxt);
+	turn = next != state->turned_at;
+	state->turned_at = next;
+	return turn;
 }
 
 /* The first bytes of a connection that are no HTTP request: a ClientHello or something else. */
@@ -285,18 +300,19 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 		count_reasons(state->candidates, FAULT_REASON_TOO_LONG);
 		return message_pass_for_good(message, state);
 	}
-	message_begin(&decision, message, fault_control, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
+	message_begin(&decision, message, state, result == TLS_NOT ? KIND_OTHER : KIND_TLS);
 	if (result == TLS_NAME)
 		named = look_names(fault_control, memory, memory->hello.name_at,
 				   memory->hello.name_length);
 	decision.address_only = result != TLS_NAME;
 	mask = match_stream(fault_control, state->candidates, state->by_address, result == TLS_NAME,
 			    named, 0, 0);
-	/* What requests a rule wants is seen by the gate, which ends the TLS. */
+	/* What requests a rule wants is seen by the gate, when that ends the TLS. */
 	if (result == TLS_NAME || result == TLS_NO_NAME)
-		mask |= match_stream(fault_control, state->candidates, state->by_address,
-				     result == TLS_NAME, named, 1, fault_control->gate_rules) &
-			fault_control->gate_rules;
+		decision.inside = match_stream(fault_control, state->candidates, state->by_address,
+					       result == TLS_NAME, named, 1, ~0ULL) &
+				  fault_control->gate_rules & fault_control->http_rules;
+	mask |= decision.inside;
 	hidden = state->candidates & fault_control->http_rules & ~mask;
 	if (result == TLS_NAME)
 		hidden &= named;
@@ -316,19 +332,26 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 		return message_pass_for_good(message, state);
 	state->mode = SOCKET_NAMED;
 	state->candidates = mask;
+	message_turn(message, state);
 	return SK_PASS;
 }
 
-/* Further bytes of a connection whose rules are known: only a hang can still begin. */
-static __always_inline int message_later(struct sk_msg_md *message, struct socket_state *state,
-					 const struct fault_control *fault_control)
+/* Further bytes of a connection whose rules are known: a hang can still begin, or a turn of the
+ * client be delayed. */
+static __always_inline int message_later(struct sk_msg_md *message, struct socket_state *state)
 {
 	struct message_decision decision;
 
-	message_begin(&decision, message, fault_control, state, KIND_LATER);
+	message_begin(&decision, message, state, KIND_LATER);
+	decision.turn = message_turn(message, state);
+	state->requests += decision.turn;
 	message_decide(&decision, state->candidates);
 	if (!decision.winner)
 		return SK_PASS;
+	if (decision.effect == FAULT_EFFECT_DELAY) {
+		state->delay_due = decision.winner;
+		return SK_PASS;
+	}
 	state->mode = SOCKET_HUNG;
 	state->hung_rule = decision.winner - 1;
 	return message_swallow(message);
@@ -344,7 +367,7 @@ static __always_inline int message_adopted(struct sk_msg_md *message, struct soc
 	struct message_decision decision;
 	__u64 mask = match_stream(fault_control, state->candidates, state->by_address, 0, 0, 0, 0);
 
-	message_begin(&decision, message, fault_control, state, KIND_LATER);
+	message_begin(&decision, message, state, KIND_LATER);
 	message_decide(&decision, mask);
 	if (!decision.winner)
 		return SK_PASS;
@@ -405,7 +428,7 @@ static __always_inline int message_handle(struct sk_msg_md *message, struct sock
 	case SOCKET_HUNG:
 		return message_hung(message, state);
 	case SOCKET_NAMED:
-		return message_later(message, state, fault_control);
+		return message_later(message, state);
 	case SOCKET_GATED:
 		return message_gated(message, state);
 	case SOCKET_OVER:

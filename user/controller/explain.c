@@ -31,6 +31,10 @@ static const char *const seen[] = {
 	[FAULT_EFFECT_RATE] = "a slow response",
 	[FAULT_EFFECT_DNS] = "an error of its resolver",
 	[FAULT_EFFECT_OVERLOAD] = "what is beyond the capacity rejected",
+	[FAULT_EFFECT_DELAY] = "a server that takes longer",
+	[FAULT_EFFECT_DRIP] = "a response whose body trickles",
+	[FAULT_EFFECT_CERTIFICATE] = "a certificate that it refuses",
+	[FAULT_EFFECT_CORRUPT] = "changed bytes in what the server sends, inside TLS a bad record",
 };
 _Static_assert(ARRAY_SIZE(seen) == FAULT_EFFECT_COUNT, "an effect is not described");
 

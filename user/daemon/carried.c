@@ -14,8 +14,12 @@ static const bool carried_effects[FAULT_EFFECT_COUNT] = {
 	[FAULT_EFFECT_ALERT] = true,	[FAULT_EFFECT_RESET] = true,
 	[FAULT_EFFECT_CUT] = true,	[FAULT_EFFECT_STALL] = true,
 	[FAULT_EFFECT_RATE] = true,	[FAULT_EFFECT_DNS] = true,
-	[FAULT_EFFECT_OVERLOAD] = true,
+	[FAULT_EFFECT_OVERLOAD] = true, [FAULT_EFFECT_DELAY] = true,
+	[FAULT_EFFECT_DRIP] = true,	[FAULT_EFFECT_CERTIFICATE] = true,
 };
+
+/* FAULT_GATE_* that the gate of this build sees to. */
+static const __u8 carried_gate = 0;
 
 static const bool carried_staged_lift = true;
 
@@ -62,6 +66,9 @@ int carried_check(const struct fault_rule *rule, struct failure *failure)
 
 	if (rule->effect >= FAULT_EFFECT_COUNT || !carried_effects[rule->effect])
 		return refuse(name ? name : "?", failure);
+	if (rule->gate & ~carried_gate)
+		return fail(failure, -EOPNOTSUPP, "%s needs the gate, which this build has not",
+			    rule->gate & FAULT_GATE_TLS ? "to end TLS" : name);
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
 		if (!shapes[i].carried && shapes[i].given(&rule->shape))
 			return refuse(shapes[i].name, failure);

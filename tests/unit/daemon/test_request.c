@@ -208,7 +208,7 @@ static void methods(struct engine_request *r)
 }
 static void padding(struct engine_request *r)
 {
-	r->u.rule.rule.padding[1] = 1;
+	r->u.rule.rule.padding = 1;
 }
 static void existing(struct engine_request *r)
 {
@@ -382,7 +382,7 @@ static const struct {
 	{ENGINE_RULE, no_protocol, -EINVAL, "protocol bits 0x0"},
 	{ENGINE_RULE, odd_protocol, -EINVAL, "protocol bits 0x4"},
 	{ENGINE_RULE, no_effect, -EINVAL, "effect 0 is none"},
-	{ENGINE_RULE, high_effect, -EINVAL, "effect 14 is none"},
+	{ENGINE_RULE, high_effect, -EINVAL, "effect 18 is none"},
 	{ENGINE_RULE, rule_flags, -EINVAL, "unknown rule flags 0x8"},
 	{ENGINE_RULE, share, -ERANGE, "a share or loss above 1000000"},
 	{ENGINE_RULE, loss, -ERANGE, "a share or loss above 1000000"},
@@ -390,7 +390,7 @@ static const struct {
 	{ENGINE_RULE, padding, -EINVAL, "padding is not 0"},
 	{ENGINE_RULE, shape_padding, -EINVAL, "padding is not 0"},
 	{ENGINE_RULE, cut_nothing, -EINVAL, "cut acts after 1 byte to 1 TiB, not after 0"},
-	{ENGINE_RULE, stray_rate, -EINVAL, "a rate belongs to the effect rate only"},
+	{ENGINE_RULE, stray_rate, -EINVAL, "a rate belongs to the effects rate and drip only"},
 	{ENGINE_RULE, bare_flap, -EINVAL, "the duty of a flap is not between 0 % and 100 %"},
 	{ENGINE_RULE, overload_drop, -EINVAL, "an overload rejects by answer, hang or refuse"},
 	{ENGINE_RULE, existing, -EINVAL, "existing is 3"},
