@@ -429,6 +429,8 @@ enum {
 struct fault_beat {
 	__u64 at;    /* ns: when it last went round its loop */
 	__u64 taken; /* bytes read from its socket, headers included */
+	__u32 full;  /* it takes no connection more */
+	__u32 padding;
 };
 
 /* fault_diverted.flags */
@@ -494,7 +496,7 @@ FAULT_ASSERT_SIZE(struct fault_shadow_key, 112);
 FAULT_ASSERT_SIZE(struct fault_shadow, 48);
 FAULT_ASSERT_SIZE(struct fault_event, 56);
 FAULT_ASSERT_SIZE(struct fault_frame, 32);
-FAULT_ASSERT_SIZE(struct fault_beat, 16);
+FAULT_ASSERT_SIZE(struct fault_beat, 24);
 FAULT_ASSERT_SIZE(struct fault_diverted, 80);
 
 #endif

@@ -61,7 +61,7 @@ static __always_inline enum fault_reason message_obstacle(const struct message_d
 	if (effect == FAULT_EFFECT_ALERT && decision->kind != KIND_TLS)
 		return FAULT_REASON_NOT_HTTP;
 	if (effect == FAULT_EFFECT_DELAY)
-		return decision->shadow ? FAULT_REASON_HIT : gate_obstacle(decision->now);
+		return decision->shadow ? FAULT_REASON_HIT : gate_obstacle_new(decision->now);
 	return FAULT_REASON_HIT;
 }
 
@@ -83,7 +83,7 @@ static __always_inline int message_ask_gate(const struct message_decision *decis
 		return reason;
 	if ((decision->winner && !decision->gated) || decision->shadow_won)
 		return FAULT_REASON_OUTRANKED;
-	return reason == FAULT_REASON_SHADOW ? reason : gate_obstacle(decision->now);
+	return reason == FAULT_REASON_SHADOW ? reason : gate_obstacle_new(decision->now);
 }
 
 /* What the rule, whose effect is `effect`, does to the message: FAULT_REASON_HIT, or why nothing.

@@ -31,6 +31,17 @@ FAULT_SCAN int gate_obstacle(__u64 now)
 	return FAULT_REASON_HIT;
 }
 
+/* Likewise for a connection that it has nothing of yet. */
+FAULT_SCAN int gate_obstacle_new(__u64 now)
+{
+	__u32 zero = 0;
+	struct fault_beat *state = bpf_map_lookup_elem(&beat, &zero);
+
+	if (!state || state->full)
+		return FAULT_REASON_GATE_FULL;
+	return gate_obstacle(now);
+}
+
 static __always_inline void gate_set_local(const struct sk_msg_md *message, __u8 address[16])
 {
 	__u32 *words = (__u32 *)address;

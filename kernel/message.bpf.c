@@ -47,7 +47,9 @@ static __always_inline int message_gated(struct sk_msg_md *message, struct socke
 	if (note && !(note->flags & FAULT_DIVERTED_OVER) && rules_live(state->gate_rules, now) &&
 	    gate_obstacle(now) == FAULT_REASON_HIT)
 		return gate_give(message, state, FAULT_FRAME_DATA, 0, 0, now);
-	count_reasons(state->gate_rules, FAULT_REASON_GATE_ENDED);
+	/* What the gate has ended is counted there. */
+	if (!note || !(note->flags & FAULT_DIVERTED_OVER))
+		count_reasons(state->gate_rules, FAULT_REASON_GATE_ENDED);
 	state->mode = SOCKET_OVER;
 	return SK_DROP;
 }
@@ -490,13 +492,14 @@ int fault_message(struct sk_msg_md *message)
 }
 
 /* The client's end of a diverted connection closes: the gate is told by way of the engine. */
-static __always_inline void report_closed(struct bpf_sock_ops *operation)
+static __always_inline void report_closed(const struct bpf_sock_ops *operation,
+					  struct bpf_sock *socket)
 {
 	struct fault_event *event;
 	struct socket_state *state;
 	__u64 cookie;
 
-	state = bpf_sk_storage_get(&socket_state, operation->sk, 0, 0);
+	state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
 	if (!state)
 		return;
 	cookie = state->cookie;
@@ -514,10 +517,11 @@ static __always_inline void report_closed(struct bpf_sock_ops *operation)
 	bpf_ringbuf_submit(event, 0);
 }
 
-static __always_inline void watch_connection(struct bpf_sock_ops *operation)
+static __always_inline void watch_connection(struct bpf_sock_ops *operation,
+					     struct bpf_sock *socket)
 {
 	struct fault_control *fault_control = control_get();
-	struct socket_state *state = bpf_sk_storage_get(&socket_state, operation->sk, 0, 0);
+	struct socket_state *state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
 	__u64 cookie;
 
 	if (!state || !state->candidates || !fault_control)
@@ -540,11 +544,13 @@ static __always_inline int state_is_closing(__u32 state)
 SEC("sockops")
 int fault_sockops(struct bpf_sock_ops *operation)
 {
-	if (!operation->sk)
+	struct bpf_sock *socket = operation->sk;
+
+	if (!socket)
 		return 1;
 	if (operation->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
-		watch_connection(operation);
+		watch_connection(operation, socket);
 	else if (operation->op == BPF_SOCK_OPS_STATE_CB && state_is_closing(operation->args[1]))
-		report_closed(operation);
+		report_closed(operation, socket);
 	return 1;
 }
