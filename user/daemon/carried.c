@@ -16,6 +16,7 @@ static const bool carried_effects[FAULT_EFFECT_COUNT] = {
 	[FAULT_EFFECT_RATE] = true,	[FAULT_EFFECT_DNS] = true,
 	[FAULT_EFFECT_OVERLOAD] = true, [FAULT_EFFECT_DELAY] = true,
 	[FAULT_EFFECT_DRIP] = true,	[FAULT_EFFECT_CERTIFICATE] = true,
+	[FAULT_EFFECT_CORRUPT] = true,
 };
 
 /* FAULT_GATE_* that the gate of this build sees to. */

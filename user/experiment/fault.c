@@ -370,6 +370,12 @@ static int load_fault(struct loader *loader, const struct yaml_node *key,
 			 "effect 'dns' has no connections that could be reset");
 		suggest(loader->diagnostics, "leave 'existing' out");
 	}
+	if (r == 0 && reading.effect_good && plan_rule_gate(&reading.template) &&
+	    reading.template.existing == PLAN_EXISTING_ADOPT) {
+		diagnose(loader->diagnostics, nodes[FAULT_EXISTING]->at,
+			 "the gate sees connections from their beginning, it adopts none");
+		suggest(loader->diagnostics, "use 'existing: reset'");
+	}
 	if (r == 0 && nodes[FAULT_MATCH]) {
 		const struct yaml_node *match = nodes[FAULT_MATCH];
 

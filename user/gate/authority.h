@@ -47,6 +47,28 @@ int gate_authority_new(const char *key, size_t key_length, const char *certifica
 		       struct failure *failure);
 /* NULL is allowed. Sessions that use it must be gone. */
 void gate_authority_free(struct gate_authority *authority);
+static inline void gate_authority_cleanup(struct gate_authority **authority)
+{
+	gate_authority_free(*authority);
+}
+
+/* What a certificate of an authority says, for people and for checks. */
+struct gate_certificate_facts {
+	char *subject;	      /* "CN=..." */
+	char *names;	      /* permitted, separated by ", " */
+	char fingerprint[96]; /* SHA-256, "AA:BB:..." */
+	uint64_t from, until; /* seconds of the epoch */
+};
+/* Reads them from a PEM text. The caller releases them. 0, -EINVAL, -ENOMEM. */
+int gate_certificate_read(const char *pem, size_t length, struct gate_certificate_facts *ret_facts,
+			  struct failure *failure);
+void gate_certificate_facts_free(struct gate_certificate_facts *facts);
+
+/*
+ * Whether a name, or every name that a wildcard stands for, is permitted by the constraints of the
+ * authority in a PEM text. 1, 0 or -EINVAL.
+ */
+int gate_certificate_permits(const char *pem, size_t length, const char *name);
 
 struct gate_trust;
 
@@ -57,5 +79,12 @@ int gate_trust_new(const char *pem, size_t length, struct gate_trust **ret_trust
 		   struct failure *failure);
 /* NULL is allowed. Sessions that use it must be gone. */
 void gate_trust_free(struct gate_trust *trust);
+static inline void gate_trust_cleanup(struct gate_trust **trust)
+{
+	gate_trust_free(*trust);
+}
+
+/* Whether the certificate of a PEM text is among the trust anchors. 1, 0 or -EINVAL. */
+int gate_trust_has(const struct gate_trust *trust, const char *pem, size_t length);
 
 #endif

@@ -4,7 +4,8 @@
  * towards the client, answers by rule, everything else forwarded to the real server over a
  * connection that the caller opens.
  *
- * A session has no socket, clock, file or thread. The caller carries bytes:
+ * A session has no socket, timer, file or thread; only validity of certificates and ${time} of
+ *answers go by the time of day. The caller carries bytes:
  *
  *	gate_session_feed(session, GATE_CLIENT, bytes, length);  what the client has sent
  *	gate_session_run(session, now);                          does what can be done
@@ -68,16 +69,18 @@ struct gate_rule {
 
 /* What happened, for the caller's counters and reports. */
 enum gate_event {
-	GATE_EVENT_HANDSHAKE = 0,      /* TLS with the client is up */
-	GATE_EVENT_RESUMED,	       /* of those: by an earlier session */
-	GATE_EVENT_DISTRUSTED,	       /* the client refused our certificate by an alert */
-	GATE_EVENT_HANDSHAKE_FAILED,   /* it came to nothing for another reason */
-	GATE_EVENT_CERTIFICATE,	       /* a rule's wrong certificate was shown */
-	GATE_EVENT_REQUEST,	       /* a request was read; `rule` is GATE_RULE_NONE */
-	GATE_EVENT_ANSWERED,	       /* a rule's answer went out */
-	GATE_EVENT_SLOWED,	       /* a rule delays or drips it, and it is forwarded */
-	GATE_EVENT_FORWARDED,	       /* no rule acts: it goes to the real server */
-	GATE_EVENT_NOT_HTTP,	       /* inside TLS was neither HTTP/1.1 nor h2 */
+	GATE_EVENT_HANDSHAKE = 0,    /* TLS with the client is up */
+	GATE_EVENT_RESUMED,	     /* of those: by an earlier session */
+	GATE_EVENT_DISTRUSTED,	     /* the client refused our certificate by an alert */
+	GATE_EVENT_HANDSHAKE_FAILED, /* it came to nothing for another reason */
+	GATE_EVENT_UNUSED,	/* the client ended a connection that was up without a request: some
+				   look at the certificate only then, and say nothing */
+	GATE_EVENT_CERTIFICATE, /* a rule's wrong certificate was shown */
+	GATE_EVENT_REQUEST,	/* a request was read; `rule` is GATE_RULE_NONE */
+	GATE_EVENT_ANSWERED,	/* a rule's answer went out */
+	GATE_EVENT_SLOWED,	/* a rule delays or drips it, and it is forwarded */
+	GATE_EVENT_FORWARDED,	/* no rule acts: it goes to the real server */
+	GATE_EVENT_NOT_HTTP,	/* inside TLS was neither HTTP/1.1 nor h2 */
 	GATE_EVENT_UPSTREAM_FAILED,    /* the real server could not be reached, or broke off */
 	GATE_EVENT_UPSTREAM_UNTRUSTED, /* its certificate does not verify */
 	GATE_EVENT_UPSTREAM_ASKS_CERTIFICATE, /* it wants a client certificate: not supported */
@@ -160,8 +163,8 @@ void gate_session_run(struct gate_session *session, uint64_t now);
 enum {
 	GATE_WANT_OPEN = 1U << 0, /* open a connection to the real server, then tell; asked again
 				     only after opened or failed and a close */
-	GATE_WANT_CLOSE_UPSTREAM = 1U << 1, /* close it, when nothing is left to take for it; gone
-					       with the next run. No upstream_closed is due. */
+	GATE_WANT_CLOSE_UPSTREAM = 1U << 1, /* close it when nothing is left to take for it, then
+					       tell by gate_session_upstream_closed() */
 	GATE_WANT_CLOSE = 1U << 2, /* close the client's connection when nothing is left to take
 				      for it, and free the session */
 	GATE_WANT_RESET = 1U << 3, /* likewise, but by RST: a clean end would pass for a whole
