@@ -20,7 +20,7 @@ static const bool carried_effects[FAULT_EFFECT_COUNT] = {
 };
 
 /* FAULT_GATE_* that the gate of this build sees to. */
-static const __u8 carried_gate = 0;
+static const __u8 carried_gate = FAULT_GATE_ALL;
 
 static const bool carried_staged_lift = true;
 

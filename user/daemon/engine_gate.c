@@ -4,6 +4,7 @@
  * what it has done, and ends what it leaves behind. Nothing that it says is trusted: connections are
  * those that the kernel has noted, and lead where their clients had connected to.
  */
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -28,13 +29,13 @@ enum {
 #define SO_NETNS_COOKIE 71 /* Linux 5.14 */
 #endif
 
-static int tell(const struct engine_gate *gate, struct gate_message *message, int fd)
+static int tell(const struct gate_link *gate, struct gate_message *message, int fd)
 {
 	message->version = GATE_PROTOCOL_VERSION;
 	return pass_send(gate->channel, message, sizeof(*message), &fd, fd >= 0, MSG_DONTWAIT);
 }
 
-static int tell_rule(const struct engine_gate *gate, const struct draft *draft, __u32 index)
+static int tell_rule(const struct gate_link *gate, const struct draft *draft, __u32 index)
 {
 	struct gate_message message = {.type = GATE_RULE};
 	int r;
@@ -58,7 +59,7 @@ static int tell_rule(const struct engine_gate *gate, const struct draft *draft, 
 	return r;
 }
 
-static int tell_rules(const struct engine_gate *gate, const struct draft *draft,
+static int tell_rules(const struct gate_link *gate, const struct draft *draft,
 		      struct failure *failure)
 {
 	struct gate_message setup = {.type = GATE_SETUP};
@@ -73,7 +74,7 @@ static int tell_rules(const struct engine_gate *gate, const struct draft *draft,
 }
 
 /* Waits for its word that it has begun. */
-static int await_ready(const struct engine_gate *gate, struct failure *failure)
+static int await_ready(const struct gate_link *gate, struct failure *failure)
 {
 	struct pollfd readable = {.fd = gate->channel, .events = POLLIN};
 	struct gate_message message;
@@ -103,7 +104,7 @@ static int start(struct engine *engine, int frames, int channel, struct failure 
 
 int engine_gate_start(struct engine *engine, struct failure *failure)
 {
-	struct engine_gate *gate = &engine->gate;
+	struct gate_link *gate = &engine->gate;
 	_cleanup_close_ int frames = -1, theirs = -1;
 	const int size = CHANNEL_SIZE;
 	int pair[2], r;
@@ -136,7 +137,7 @@ int engine_gate_start(struct engine *engine, struct failure *failure)
 
 void engine_gate_stop(struct engine *engine)
 {
-	struct engine_gate *gate = &engine->gate;
+	struct gate_link *gate = &engine->gate;
 
 	/* What it has said so far still counts. */
 	if (gate->channel >= 0 && engine->control)
@@ -382,7 +383,7 @@ void engine_gate_closed(struct engine *engine, __u64 cookie)
 
 void engine_gate_tick(struct engine *engine, __u64 now)
 {
-	struct engine_gate *gate = &engine->gate;
+	struct gate_link *gate = &engine->gate;
 	__u64 beat;
 
 	if (gate->channel < 0 || now < gate->looked_at + ENGINE_GATE_LOOK_NS)

@@ -20,7 +20,7 @@
 #define ENGINE_GATE_LOOK_NS (20 * NS_PER_MS)
 
 /* The gate, while a run needs it. */
-struct engine_gate {
+struct gate_link {
 	int channel;   /* to it; -1: there is none */
 	int other_end; /* of its socket: silent */
 	pid_t pid;
@@ -28,7 +28,7 @@ struct engine_gate {
 	bool silent;	 /* it did not */
 	struct fault_counters counters[FAULT_RULES_MAX]; /* what it has counted */
 };
-#define ENGINE_GATE_NONE ((struct engine_gate){.channel = -1, .other_end = -1})
+#define ENGINE_GATE_NONE ((struct gate_link){.channel = -1, .other_end = -1})
 
 struct engine {
 	int channel; /* borrowed */
@@ -44,7 +44,7 @@ struct engine {
 	bool scope_is_everything;
 	__u64 open;	    /* rules whose window was opened and has not been reported as ended */
 	__u32 series_swept; /* buckets below this one are deleted */
-	struct engine_gate gate;
+	struct gate_link gate;
 	/* A run that is over, but holds open connections: unloaded at `retired_until`. */
 	struct programs *retired;
 	__u64 retired_until;

@@ -87,12 +87,14 @@ static int read_pem(const char *directory, const char *name, char **ret_text, si
 		    struct failure *failure)
 {
 	_cleanup_free_ char *path = NULL;
+	int r;
 
-	if (asprintf(&path, "%s%s%s", directory, *name ? "/" : "", name) < 0) {
+	if (asprintf(&path, "%s%s", directory, name) < 0) {
 		path = NULL;
 		return fail(failure, -ENOMEM, "out of memory");
 	}
-	return file_read(path, PEM_MAX, ret_text, ret_length, failure);
+	r = file_read(path, PEM_MAX, ret_text, ret_length);
+	return r ? fail(failure, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
 /* The authority and what real servers are judged by. */
@@ -100,11 +102,11 @@ static int load_trust(struct gate *gate, const struct gate_identity *identity,
 		      struct failure *failure)
 {
 	_cleanup_free_ char *key = NULL, *certificate = NULL, *trusted = NULL;
-	size_t key_length, certificate_length, trusted_length;
-	int r = read_pem(identity->authority, "ca.key", &key, &key_length, failure);
+	size_t key_length = 0, certificate_length = 0, trusted_length = 0;
+	int r = read_pem(identity->authority, "/ca.key", &key, &key_length, failure);
 
 	if (!r)
-		r = read_pem(identity->authority, "ca.crt", &certificate, &certificate_length,
+		r = read_pem(identity->authority, "/ca.crt", &certificate, &certificate_length,
 			     failure);
 	if (!r)
 		r = gate_authority_new(key, key_length, certificate, certificate_length,

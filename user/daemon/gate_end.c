@@ -235,6 +235,7 @@ static bool obey(struct gate *gate, struct gate_connection *connection)
 	if (wants & GATE_WANT_CLOSE_UPSTREAM && connection->outbound.from == connection->outbound.to &&
 	    connection->upstream >= 0) {
 		close_upstream(gate, connection);
+		gate_session_upstream_closed(connection->session);
 		return true;
 	}
 	if (wants & GATE_WANT_OPEN && !connection->opening && !connection->open_asked) {

@@ -63,7 +63,7 @@ static int take_status(struct gate_rule *session, char *line)
 	if (!reason)
 		return -EPROTO;
 	*reason++ = '\0';
-	if (number_parse(status + 1, &number) || number < 100 || number > 999)
+	if (number_parse_u64(status + 1, 100, 999, &number))
 		return -EPROTO;
 	session->status = (uint16_t)number;
 	session->reason = reason;
@@ -267,7 +267,7 @@ void gate_rule_count(void *context, enum gate_event event, uint32_t rule)
 	if (rule == GATE_RULE_NONE && gate->current && gate->current->rules)
 		rule = (uint32_t)__builtin_ctzll(gate->current->rules);
 	task = &gate->tasks[rule % FAULT_RULES_MAX];
-	if (event < GATE_EVENTS_MAX)
+	if ((unsigned int)event < GATE_EVENTS_MAX)
 		task->counts.events[event]++;
 	if (event != GATE_EVENT_ANSWERED && event != GATE_EVENT_SLOWED &&
 	    event != GATE_EVENT_CERTIFICATE)
