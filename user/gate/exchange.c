@@ -64,7 +64,7 @@ int exchange_refuse(struct exchange *exchange, uint16_t status, const char *reas
 	r = message_keep(response, reason, strlen(reason), &response->reason);
 	if (r == 0)
 		r = message_add(response, "Content-Type", 12, "text/plain", 10);
-	return r < 0 ? r : message_add(response, "Faultd-Gate", 11, reason, strlen(reason));
+	return r < 0 ? r : message_add(response, "Faultd-Gate", 11, text, strlen(text));
 }
 
 /* What of `length` bytes a drip lets through now: in drops, the last one may be smaller. */

@@ -59,7 +59,8 @@ struct exchange {
 struct exchange *exchange_new(void);
 void exchange_free(struct exchange *exchange);
 
-/* Makes the response one of ours: a status with a line of text as its body. 0 or -ENOMEM. */
+/* Makes the response one of ours: a status with a line of text, also in the field Faultd-Gate. 0 or
+ * -ENOMEM. */
 int exchange_refuse(struct exchange *exchange, uint16_t status, const char *reason,
 		    const char *text);
 
