@@ -394,9 +394,10 @@ struct fault_adoptee {
  */
 enum fault_frame_operation {
 	/* From the kernel: */
-	FAULT_FRAME_OPEN = 1,  /* the first bytes of a connection that the gate is to end */
-	FAULT_FRAME_DATA = 2,  /* further bytes of one */
-	FAULT_FRAME_DELAY = 3, /* bytes that go on to the server, later when `rules` is not 0 */
+	FAULT_FRAME_OPEN = 1,	 /* the first bytes of a connection that the gate is to end */
+	FAULT_FRAME_DATA = 2,	 /* further bytes of one */
+	FAULT_FRAME_DELAY = 3,	 /* bytes that go on to the server, later when `rules` is not 0 */
+	FAULT_FRAME_REFUSED = 7, /* without bytes: one from the gate led nowhere */
 	/* From the gate: */
 	FAULT_FRAME_TO_CLIENT = 4, /* the client reads them as the server's */
 	FAULT_FRAME_TO_SERVER = 5, /* bytes of FAULT_FRAME_DELAY go on; none: up to `at` they have

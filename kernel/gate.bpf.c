@@ -59,6 +59,38 @@ static __always_inline int gate_read_header(struct sk_msg_md *message,
 	return 0;
 }
 
+/* Nothing leaves, and the write succeeds. A write that the kernel is told to drop would be the
+ * socket's last: the verdict stays. */
+static __always_inline int gate_swallow(struct sk_msg_md *message, __u32 size)
+{
+	bpf_msg_pop_data(message, 0, size, 0);
+	return SK_PASS;
+}
+
+/* Sends the header back as the answer that the frame was refused. */
+static __always_inline int gate_refuse(struct sk_msg_md *message, const struct fault_frame *frame)
+{
+	__u64 key = FAULT_GATE_KEY, *data, *given;
+	__u32 zero = 0;
+	void *end;
+
+	if (frame->length && bpf_msg_pop_data(message, sizeof(*frame), frame->length, 0))
+		return gate_swallow(message, sizeof(*frame) + frame->length);
+	if (bpf_msg_pull_data(message, 0, sizeof(*frame), 0))
+		return gate_swallow(message, sizeof(*frame));
+	data = (__u64 *)(long)message->data;
+	end = (void *)(long)message->data_end;
+	given = bpf_map_lookup_elem(&gate_given, &zero);
+	if (!given || (void *)data + sizeof(*frame) > end)
+		return gate_swallow(message, sizeof(*frame));
+	/* Length 0, then the operation; the other fields of this word are 0. */
+	data[3] = (__u64)FAULT_FRAME_REFUSED << 32;
+	if (bpf_msg_redirect_hash(message, &sockets, &key, BPF_F_INGRESS) != SK_PASS)
+		return gate_swallow(message, sizeof(*frame));
+	COUNT(*given, sizeof(*frame));
+	return SK_PASS;
+}
+
 SEC("sk_msg")
 int fault_gate(struct sk_msg_md *message)
 {
@@ -69,14 +101,19 @@ int fault_gate(struct sk_msg_md *message)
 
 	if (gate_read_header(message, &frame) || frame.length > FAULT_FRAME_MAX ||
 	    size != sizeof(frame) + frame.length)
-		return SK_DROP;
+		return gate_swallow(message, size);
 	cookie = frame.cookie;
 	note = bpf_map_lookup_elem(&diverted, &cookie);
-	/* A frame without bytes has done all it can: the gate's write fails, as it expects. */
-	if (!note || gate_judge(&frame, note) || !frame.length)
-		return SK_DROP;
+	if (!note || gate_judge(&frame, note))
+		return gate_refuse(message, &frame);
+	if (!frame.length)
+		return gate_swallow(message, size);
+	/* The socket may have gone since it was noted. */
+	if (bpf_msg_redirect_hash(message, &sockets, &cookie,
+				  frame.operation == FAULT_FRAME_TO_SERVER ? 0 : BPF_F_INGRESS) !=
+	    SK_PASS)
+		return gate_refuse(message, &frame);
 	if (bpf_msg_pop_data(message, 0, sizeof(frame), 0))
-		return SK_DROP;
-	return bpf_msg_redirect_hash(message, &sockets, &cookie,
-				     frame.operation == FAULT_FRAME_TO_SERVER ? 0 : BPF_F_INGRESS);
+		return gate_swallow(message, size);
+	return SK_PASS;
 }

@@ -67,7 +67,7 @@ struct socket_state {
 	__u32 delay_due;      /* 1 + rule that delays the message at hand */
 	__u32 turned_at;      /* SOCKET_NAMED: sequence of the server's next byte when the client
 				 last spoke */
-	__u32 delayed; /* the gate may still hold bytes that go on to the server */
+	__u32 delayed;	      /* the gate may still hold bytes that go on to the server */
 	__u32 port;
 	__u8 address[16];
 	__u64 gate_rules;		 /* SOCKET_GATED: those that it was diverted for */

@@ -457,7 +457,9 @@ int fault_stream(struct sk_msg_md *message)
 	if (!message->sk || !message_size(message))
 		return SK_PASS;
 	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
-	if (!state || !fault_control) {
+	if (!fault_control)
+		return SK_PASS;
+	if (!state || state->cookie == FAULT_GATE_KEY) {
 		/* Of the sockets that are watched only the gate's is none of a client. */
 		bpf_tail_call(message, &stream, STREAM_GATE);
 		return SK_PASS;

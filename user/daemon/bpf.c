@@ -448,8 +448,7 @@ static int install(struct programs *programs, struct failure *failure)
 			r = attach_sockets(programs, program, failure);
 			break;
 		case PLACE_STREAM:
-			r = programs_put(programs->skeleton->maps.stream, &clients, &fd,
-					 failure);
+			r = programs_put(programs->skeleton->maps.stream, &clients, &fd, failure);
 			break;
 		case PLACE_GATE:
 			r = programs_put(programs->skeleton->maps.stream, &gate, &fd, failure);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's side of the gate: starts it, tells it the rules, opens connections for it, counts
- * what it has done, and ends what it leaves behind. Nothing that it says is trusted: connections are
- * those that the kernel has noted, and lead where their clients had connected to.
+ * what it has done, and ends what it leaves behind. Nothing that it says is trusted: connections
+ * are those that the kernel has noted, and lead where their clients had connected to.
  */
 #include <linux/netlink.h>
 #include <netinet/in.h>
@@ -232,8 +232,8 @@ static void destroy(struct engine *engine, __u64 cookie, const struct fault_dive
 		.cookie = cookie,
 	};
 	struct failure failure = {};
-	_cleanup_close_ int netlink = socket_beside(engine, diverted, AF_NETLINK, SOCK_RAW,
-						    NETLINK_SOCK_DIAG, &failure);
+	_cleanup_close_ int netlink =
+		socket_beside(engine, diverted, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG, &failure);
 
 	memcpy(ends.local, diverted->local, sizeof(ends.local));
 	memcpy(ends.remote, diverted->address, sizeof(ends.remote));
@@ -402,8 +402,7 @@ void engine_gate_tick(struct engine *engine, __u64 now)
 
 __u64 engine_gate_next(const struct engine *engine)
 {
-	return engine->gate.channel < 0 ? UINT64_MAX
-					: engine->gate.looked_at + ENGINE_GATE_LOOK_NS;
+	return engine->gate.channel < 0 ? UINT64_MAX : engine->gate.looked_at + ENGINE_GATE_LOOK_NS;
 }
 
 void engine_gate_add_counters(const struct engine *engine, __u32 rule,

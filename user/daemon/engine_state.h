@@ -24,8 +24,8 @@ struct gate_link {
 	int channel;   /* to it; -1: there is none */
 	int other_end; /* of its socket: silent */
 	pid_t pid;
-	__u64 looked_at; /* ns: whether it beats */
-	bool silent;	 /* it did not */
+	__u64 looked_at;				 /* ns: whether it beats */
+	bool silent;					 /* it did not */
 	struct fault_counters counters[FAULT_RULES_MAX]; /* what it has counted */
 };
 #define ENGINE_GATE_NONE ((struct gate_link){.channel = -1, .other_end = -1})

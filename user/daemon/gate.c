@@ -97,25 +97,42 @@ static int read_pem(const char *directory, const char *name, char **ret_text, si
 	return r ? fail(failure, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
-/* The authority and what real servers are judged by. */
-static int load_trust(struct gate *gate, const struct gate_identity *identity,
-		      struct failure *failure)
+void gate_pem_read(const struct gate_identity *identity, struct gate_pem *ret_pem)
 {
-	_cleanup_free_ char *key = NULL, *certificate = NULL, *trusted = NULL;
-	size_t key_length = 0, certificate_length = 0, trusted_length = 0;
-	int r = read_pem(identity->authority, "/ca.key", &key, &key_length, failure);
+	struct gate_pem *pem = ret_pem;
+	int r = read_pem(identity->authority, "/ca.key", &pem->key, &pem->key_length,
+			 &pem->failure);
 
 	if (!r)
-		r = read_pem(identity->authority, "/ca.crt", &certificate, &certificate_length,
-			     failure);
+		r = read_pem(identity->authority, "/ca.pem", &pem->certificate,
+			     &pem->certificate_length, &pem->failure);
+	if (r)
+		fail_in(&pem->failure, r, "to end TLS takes an authority ('faultctl ca init')");
 	if (!r)
-		r = gate_authority_new(key, key_length, certificate, certificate_length,
-				       &gate->authority, failure);
-	if (key)
-		explicit_bzero(key, key_length);
-	if (!r)
-		r = read_pem(identity->trust, "", &trusted, &trusted_length, failure);
-	return r ? r : gate_trust_new(trusted, trusted_length, &gate->trust, failure);
+		r = read_pem(identity->trust, "", &pem->trust, &pem->trust_length, &pem->failure);
+	pem->result = r;
+}
+
+static void forget_pem(struct gate_pem *pem)
+{
+	if (pem->key)
+		explicit_bzero(pem->key, pem->key_length);
+	free(pem->key);
+	free(pem->certificate);
+	free(pem->trust);
+	*pem = (struct gate_pem){};
+}
+
+/* The authority and what real servers are judged by. */
+static int load_trust(struct gate *gate, const struct gate_pem *pem, struct failure *failure)
+{
+	int r = pem->result;
+
+	if (r)
+		return fail(failure, r, "%s", pem->failure.text);
+	r = gate_authority_new(pem->key, pem->key_length, pem->certificate, pem->certificate_length,
+			       &gate->authority, failure);
+	return r ? r : gate_trust_new(pem->trust, pem->trust_length, &gate->trust, failure);
 }
 
 /* Reads one message of the engine. 0; -EAGAIN: none; -EPIPE: the engine is gone. */
@@ -365,8 +382,8 @@ static void gate_free(struct gate *gate)
 	free(gate);
 }
 
-static int begin(struct gate *gate, const struct gate_identity *identity,
-		 const int fds[GATE_FD_COUNT], struct failure *failure)
+static int begin(struct gate *gate, struct gate_pem *pem, const int fds[GATE_FD_COUNT],
+		 struct failure *failure)
 {
 	struct gate_message ready = {.type = GATE_READY};
 	int r = map_all(gate, fds, failure);
@@ -374,7 +391,8 @@ static int begin(struct gate *gate, const struct gate_identity *identity,
 	if (!r)
 		r = learn(gate, failure);
 	if (!r && some_rule_ends_tls(gate))
-		r = load_trust(gate, identity, failure);
+		r = load_trust(gate, pem, failure);
+	forget_pem(pem);
 	if (!r && getrandom(&gate->random, sizeof(gate->random), 0) < 0)
 		r = fail(failure, -errno, "random numbers: %s", strerror(errno));
 	if (!r)
@@ -385,14 +403,13 @@ static int begin(struct gate *gate, const struct gate_identity *identity,
 		gate->beat->at = clock_boottime_ns();
 	ready.result = r;
 	if (r)
-		snprintf(ready.u.text, sizeof(ready.u.text), "%.*s",
-			 (int)sizeof(ready.u.text) - 1, failure->text);
+		snprintf(ready.u.text, sizeof(ready.u.text), "%.*s", (int)sizeof(ready.u.text) - 1,
+			 failure->text);
 	gate_tell(gate, &ready);
 	return r;
 }
 
-int gate_serve(const struct gate_identity *identity, const int fds[GATE_FD_COUNT],
-	       struct failure *failure)
+int gate_serve(struct gate_pem *pem, const int fds[GATE_FD_COUNT], struct failure *failure)
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
 	int r;
@@ -403,7 +420,7 @@ int gate_serve(const struct gate_identity *identity, const int fds[GATE_FD_COUNT
 	gate->channel = fds[GATE_FD_CHANNEL];
 	gate->epoll = -1;
 	gate->timer = -1;
-	r = begin(gate, identity, fds, failure);
+	r = begin(gate, pem, fds, failure);
 	if (r) {
 		gate_free(gate);
 		return r;

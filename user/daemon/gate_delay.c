@@ -82,7 +82,7 @@ static int push(struct gate *gate, const struct gate_connection *connection,
 }
 
 /* Nothing goes on any more: the kernel lets nothing overtake it. */
-static void give_up(struct gate *gate, struct gate_connection *connection)
+void gate_delay_refused(struct gate *gate, struct gate_connection *connection)
 {
 	struct gate_message message = {.type = GATE_RESET, .cookie = connection->cookie};
 
@@ -107,13 +107,13 @@ void gate_delay_run(struct gate *gate, struct gate_connection *connection, uint6
 		}
 	}
 	if (connection->over || (r && r != -EAGAIN && r != -ENOMEM)) {
-		give_up(gate, connection);
+		gate_delay_refused(gate, connection);
 		return;
 	}
 	/* From here on the client's messages need not come this way. */
 	if (went && !connection->first)
-		gate_write_frame(gate, connection->cookie, FAULT_FRAME_TO_SERVER,
-				 connection->given, NULL, 0);
+		gate_write_frame(gate, connection->cookie, FAULT_FRAME_TO_SERVER, connection->given,
+				 NULL, 0);
 	if (r)
 		gate_schedule(gate, connection, now + RETRY_NS);
 	else if (connection->first && connection->first->filled == connection->first->length)

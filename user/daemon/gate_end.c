@@ -67,8 +67,7 @@ static size_t pick_rules(const struct gate *gate, uint64_t mask, unsigned int ki
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < FAULT_RULES_MAX; i++)
-		if (mask >> i & 1 && gate->tasks[i].known &&
-		    gate->tasks[i].rule.rule.gate & kind)
+		if (mask >> i & 1 && gate->tasks[i].known && gate->tasks[i].rule.rule.gate & kind)
 			rules[count++] = gate->tasks[i].session;
 	return count;
 }
@@ -232,8 +231,8 @@ static bool obey(struct gate *gate, struct gate_connection *connection)
 		let_go(gate, connection, clock_boottime_ns() + GATE_LINGER_NS);
 		return false;
 	}
-	if (wants & GATE_WANT_CLOSE_UPSTREAM && connection->outbound.from == connection->outbound.to &&
-	    connection->upstream >= 0) {
+	if (wants & GATE_WANT_CLOSE_UPSTREAM &&
+	    connection->outbound.from == connection->outbound.to && connection->upstream >= 0) {
 		close_upstream(gate, connection);
 		gate_session_upstream_closed(connection->session);
 		return true;
@@ -322,6 +321,11 @@ void gate_end_finish(struct gate *gate, struct gate_connection *connection, uint
 	}
 	gate_write_frame(gate, connection->cookie, FAULT_FRAME_LAST, 0, buffer, have);
 	let_go(gate, connection, now + GATE_LINGER_NS);
+}
+
+void gate_end_refused(struct gate *gate, struct gate_connection *connection)
+{
+	reset(gate, connection);
 }
 
 void gate_end_closed(struct gate *gate, struct gate_connection *connection, uint64_t now)

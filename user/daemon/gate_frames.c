@@ -10,17 +10,33 @@
 /* Turns in which the socket may be read before other things are seen to. */
 enum { READS_MAX = 8 };
 
+/* The kernel took nothing of what was written for a connection. */
+static void refuse(struct gate *gate, struct gate_connection *connection)
+{
+	if (!connection || connection->over)
+		return;
+	if (connection->rules)
+		gate_end_refused(gate, connection);
+	else
+		gate_delay_refused(gate, connection);
+}
+
 /* A header is whole: whose bytes follow. 0 or -EPROTO. */
 static int begin_frame(struct gate *gate, uint64_t now)
 {
 	struct gate_input *input = &gate->input;
 	const struct fault_frame *frame = &input->frame;
-	bool first = frame->operation != FAULT_FRAME_DATA;
+	bool first = frame->operation == FAULT_FRAME_OPEN || frame->operation == FAULT_FRAME_DELAY;
 
 	input->left = frame->length;
 	input->delayed = NULL;
-	if (frame->operation < FAULT_FRAME_OPEN || frame->operation > FAULT_FRAME_DELAY ||
-	    !frame->length)
+	input->target = NULL;
+	if (frame->operation == FAULT_FRAME_REFUSED && !frame->length) {
+		input->header = 0;
+		refuse(gate, gate_find(gate, frame->cookie));
+		return 0;
+	}
+	if ((!first && frame->operation != FAULT_FRAME_DATA) || !frame->length)
 		return -EPROTO;
 	/* Out of memory, the bytes are nobody's: the client's own patience ends it. */
 	input->target = first ? gate_add(gate, frame->cookie) : gate_find(gate, frame->cookie);

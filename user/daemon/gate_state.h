@@ -11,13 +11,13 @@
 #include "user/protocol/gate.h"
 
 enum {
-	GATE_TABLE_SIZE = 4096,		     /* a power of two */
-	GATE_READ_SIZE = 256 << 10,	     /* bytes read at a time */
-	GATE_HELD_MAX = 64 << 20,	     /* bytes in hand, above which nothing is read */
-	GATE_PENDING_MAX = 8 << 20,	     /* of them, of one client towards its session */
+	GATE_TABLE_SIZE = 4096,	    /* a power of two */
+	GATE_READ_SIZE = 256 << 10, /* bytes read at a time */
+	GATE_HELD_MAX = 64 << 20,   /* bytes in hand, above which nothing is read */
+	GATE_PENDING_MAX = 8 << 20, /* of them, of one client towards its session */
 	GATE_SESSIONS_MAX = 2048,
-	GATE_UNREAD_MAX = 1 << 20,	     /* bytes that a client may have to read */
-	GATE_TURNS_MAX = 64,		     /* of one connection in a row */
+	GATE_UNREAD_MAX = 1 << 20,	    /* bytes that a client may have to read */
+	GATE_TURNS_MAX = 64,		    /* of one connection in a row */
 	GATE_TICK_NS = 10 * (int)NS_PER_MS, /* between two beats */
 	GATE_COUNTS_NS = 50 * (int)NS_PER_MS,
 	GATE_MEASURE_NS = 2 * (int)NS_PER_MS,  /* between two questions about one client */
@@ -89,10 +89,10 @@ struct gate_task {
 /* The frame that is being read. */
 struct gate_input {
 	struct fault_frame frame;
-	size_t header;			 /* bytes of the header that are there */
-	uint32_t left;			 /* bytes behind it that are still to come */
+	size_t header;			/* bytes of the header that are there */
+	uint32_t left;			/* bytes behind it that are still to come */
 	struct gate_connection *target; /* NULL: they are nobody's */
-	struct gate_delayed *delayed;	 /* FAULT_FRAME_DELAY */
+	struct gate_delayed *delayed;	/* FAULT_FRAME_DELAY */
 };
 
 struct gate {
@@ -122,7 +122,8 @@ struct gate {
 int gate_read_frames(struct gate *gate, uint64_t now);
 /*
  * Writes one frame of at most FAULT_FRAME_MAX bytes. How many of them were taken, or -errno:
- * -EACCES when the kernel refuses (the client is gone, the rules have ended), -EAGAIN.
+ * -EAGAIN when the client's socket has no room. That the kernel refuses it (the client is gone, the
+ * rules have ended) comes back as a frame.
  */
 ssize_t gate_write_frame(struct gate *gate, uint64_t cookie, unsigned int operation, uint64_t at,
 			 const void *bytes, size_t length);
@@ -149,6 +150,8 @@ void gate_delay_run(struct gate *gate, struct gate_connection *connection, uint6
 /* What `rules` delay is due now. */
 void gate_delay_release(struct gate *gate, struct gate_connection *connection, uint64_t rules,
 			uint64_t now);
+/* What was written for it did not get through. */
+void gate_delay_refused(struct gate *gate, struct gate_connection *connection);
 void gate_delay_free(struct gate *gate, struct gate_connection *connection);
 
 /* gate_end.c */
@@ -159,6 +162,8 @@ void gate_end_feed(struct gate *gate, struct gate_connection *connection, const 
 void gate_end_run(struct gate *gate, struct gate_connection *connection, uint64_t now);
 /* No rule acts on it any more: it says what there is to say and is over. */
 void gate_end_finish(struct gate *gate, struct gate_connection *connection, uint64_t now);
+/* What was written for it did not get through. */
+void gate_end_refused(struct gate *gate, struct gate_connection *connection);
 void gate_end_closed(struct gate *gate, struct gate_connection *connection, uint64_t now);
 void gate_end_forwarded(struct gate *gate, struct gate_connection *connection, int result, int fd,
 			uint64_t now);

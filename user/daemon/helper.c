@@ -54,6 +54,7 @@ static int keep_descriptors(int fds[GATE_FD_COUNT])
 /* The gate's process: from here on it is nobody. */
 static int run_gate(const struct gate_identity *identity, int *fds, pid_t parent)
 {
+	struct gate_pem pem = {};
 	struct failure failure = {};
 	int r = keep_descriptors(fds);
 
@@ -61,10 +62,11 @@ static int run_gate(const struct gate_identity *identity, int *fds, pid_t parent
 	prctl(PR_SET_NAME, "faultd-gate");
 	if (r)
 		fail(&failure, r, "keeping descriptors: %s", strerror(-r));
+	gate_pem_read(identity, &pem);
 	if (!r)
 		r = privilege_drop(identity->uid, identity->gid, parent, &failure);
 	if (!r)
-		r = gate_serve(identity, fds, &failure);
+		r = gate_serve(&pem, fds, &failure);
 	if (r && r != -EPIPE)
 		log_error("%s", failure.text);
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -108,8 +110,8 @@ static int serve(int channel, const struct gate_identity *identity, int home)
 	struct helper_reply reply = {.result = -EPROTO};
 	int fds[GATE_FD_COUNT], made = -1, r;
 	size_t count = 0;
-	ssize_t size = pass_receive(channel, &request, sizeof(request), fds, GATE_FD_COUNT, &count,
-				    0);
+	ssize_t size =
+		pass_receive(channel, &request, sizeof(request), fds, GATE_FD_COUNT, &count, 0);
 
 	if (size == -EINTR)
 		return 0;

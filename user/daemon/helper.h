@@ -3,9 +3,9 @@
  * The helper: a process that holds the privileges which only the gate's service takes, does two
  * things with them and reads nothing but fixed-size messages of the engine.
  *
- * It starts the gate, which becomes another user (CAP_SETUID, CAP_SETGID, CAP_SETPCAP); and it makes
- * sockets in other processes' network namespaces (CAP_SYS_ADMIN, CAP_SYS_PTRACE), unconnected: where
- * to is the engine's business.
+ * It starts the gate, which becomes another user (CAP_SETUID, CAP_SETGID, CAP_SETPCAP); and it
+ * makes sockets in other processes' network namespaces (CAP_SYS_ADMIN, CAP_SYS_PTRACE),
+ * unconnected: where to is the engine's business.
  */
 #ifndef DAEMON_HELPER_H
 #define DAEMON_HELPER_H
@@ -29,7 +29,7 @@ enum gate_descriptor {
 struct gate_identity {
 	uid_t uid;
 	gid_t gid;
-	const char *authority; /* directory with ca.key and ca.crt */
+	const char *authority; /* directory with ca.key and ca.pem, root's own */
 	const char *trust;     /* PEM file: what real servers' certificates are verified against */
 };
 

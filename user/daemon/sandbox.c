@@ -13,7 +13,7 @@
 /* By name: what an architecture does not have is left out. */
 static const char *const allowed[] = {
 	/* Memory, threads and time. */
-	"brk", "munmap", "mremap", "mprotect", "madvise", "futex", "futex_time64",
+	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "futex", "futex_time64",
 	"set_robust_list", "rseq", "exit", "exit_group", "sched_yield", "sched_getaffinity",
 	"sched_getparam", "sched_getscheduler", "sched_setscheduler", "gettid", "getpid", "getppid",
 	"tgkill", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "clock_gettime",
@@ -32,14 +32,47 @@ static const char *const allowed[] = {
 	"pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait"};
 
 /* Of the gate: its memory, and what is open already. Nothing opens, binds or connects. */
-static const char *const allowed_gate[] = {
-	"brk", "munmap", "mremap", "madvise", "futex", "futex_time64", "exit",
-	"exit_group", "rt_sigreturn", "restart_syscall", "getrandom", "getpid", "gettid", "tgkill",
-	"rt_sigprocmask", "clock_gettime", "clock_gettime64", "clock_nanosleep",
-	"clock_nanosleep_time64", "nanosleep", "gettimeofday", "time", "read", "write", "writev",
-	"close", "fstat", "fstat64", "newfstatat", "ioctl", "sendto", "sendmsg", "recvfrom",
-	"recvmsg", "getsockopt", "shutdown", "epoll_ctl", "epoll_wait", "epoll_pwait",
-	"timerfd_settime", "timerfd_settime64"};
+static const char *const allowed_gate[] = {"brk",
+					   "munmap",
+					   "mremap",
+					   "madvise",
+					   "futex",
+					   "futex_time64",
+					   "exit",
+					   "exit_group",
+					   "rt_sigreturn",
+					   "restart_syscall",
+					   "getrandom",
+					   "getpid",
+					   "gettid",
+					   "tgkill",
+					   "rt_sigprocmask",
+					   "clock_gettime",
+					   "clock_gettime64",
+					   "clock_nanosleep",
+					   "clock_nanosleep_time64",
+					   "nanosleep",
+					   "gettimeofday",
+					   "time",
+					   "read",
+					   "write",
+					   "writev",
+					   "close",
+					   "fstat",
+					   "fstat64",
+					   "newfstatat",
+					   "ioctl",
+					   "sendto",
+					   "sendmsg",
+					   "recvfrom",
+					   "recvmsg",
+					   "getsockopt",
+					   "shutdown",
+					   "epoll_ctl",
+					   "epoll_wait",
+					   "epoll_pwait",
+					   "timerfd_settime",
+					   "timerfd_settime64"};
 
 /* Nothing in these processes has a use for these. */
 static const char *const deadly[] = {
