@@ -216,6 +216,7 @@ static void serve(size_t index)
 			moved = true;
 		} else if (!moved && connection->sides[GATE_UPSTREAM].ended) {
 			close_upstream(connection);
+			moved = true;
 		}
 	} while (moved);
 	if ((wants & (GATE_WANT_CLOSE | GATE_WANT_RESET)) &&

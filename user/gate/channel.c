@@ -19,15 +19,12 @@ static int show_certificate(SSL *ssl, void *context)
 {
 	struct channel *channel = SSL_get_app_data(ssl);
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	enum gate_certificate kind;
 	X509 *leaf;
 
 	(void)context;
-	kind = channel->choose ? channel->choose(channel->context, name ? name : "")
-			       : GATE_CERTIFICATE_GOOD;
 	if (!name)
 		name = channel->default_name;
-	if (!name || leaf_find(channel->authority, name, kind, &leaf) < 0)
+	if (!name || leaf_find(channel->authority, name, channel->kind, &leaf) < 0)
 		return 0;
 	return SSL_use_certificate(ssl, leaf) == 1 &&
 	       SSL_use_PrivateKey(ssl, channel->authority->leaf_key) == 1;
@@ -47,12 +44,17 @@ static int choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned ch
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* SNI is acknowledged whatever it is: the certificate says the rest. */
+/* SNI is acknowledged whatever it is: the certificate says the rest. Called for sessions that are
+ * taken up again too, for which no certificate is asked. */
 static int take_name(SSL *ssl, int *alert, void *context)
 {
-	(void)ssl;
+	struct channel *channel = SSL_get_app_data(ssl);
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
 	(void)alert;
 	(void)context;
+	if (channel->choose)
+		channel->kind = channel->choose(channel->context, name ? name : "");
 	return SSL_TLSEXT_ERR_OK;
 }
 

@@ -59,6 +59,7 @@ struct channel {
 	bool asked; /* for a client certificate */
 	channel_choose choose;
 	void *context;
+	enum gate_certificate kind; /* what it chose */
 	const char *default_name;
 };
 

@@ -178,13 +178,16 @@ void back_cancel(struct gate_session *session, struct exchange *exchange)
 void gate_session_upstream_opened(struct gate_session *session)
 {
 	const char *name = session->name[0] ? session->name : session->options.name;
+	struct failure failure;
 
 	if (session->upstream_stage != UPSTREAM_ASKED)
 		return;
 	session->upstream_stage = UPSTREAM_HANDSHAKE;
 	if (channel_connect(&session->upstream, session->options.trust, name ? name : "",
-			    session->client.protocol == CHANNEL_HTTP2, NULL) < 0)
-		session->waste = true;
+			    session->client.protocol == CHANNEL_HTTP2, &failure) < 0) {
+		upstream_refuse_queued(session, GATE_EVENT_UPSTREAM_FAILED, failure.text);
+		upstream_close(session);
+	}
 }
 
 void gate_session_upstream_failed(struct gate_session *session, int r)
