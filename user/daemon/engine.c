@@ -332,6 +332,7 @@ static int watch_run(const struct engine *engine, struct loop *loop)
 	int ring = engine->programs ? programs_events_fd(engine->programs) : -1, r = 0;
 	int interfaces = engine->programs ? programs_interfaces_fd(engine->programs) : -1;
 	int targets = engine->targets ? targets_fd(engine->targets) : -1;
+	int gate = engine->gate.running ? engine->gate.channel : -1;
 
 	if (ring >= 0 && loop->ring < 0)
 		r = watch(loop, ring);
@@ -342,9 +343,9 @@ static int watch_run(const struct engine *engine, struct loop *loop)
 	if (!r && targets >= 0 && loop->targets < 0)
 		r = watch(loop, targets);
 	loop->targets = targets;
-	if (!r && engine->gate.channel >= 0 && loop->gate < 0)
-		r = watch(loop, engine->gate.channel);
-	loop->gate = engine->gate.channel;
+	if (!r && gate >= 0 && loop->gate < 0)
+		r = watch(loop, gate);
+	loop->gate = gate;
 	return r;
 }
 

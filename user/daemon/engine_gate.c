@@ -130,6 +130,7 @@ int engine_gate_start(struct engine *engine, struct failure *failure)
 		r = tell_rules(gate, engine->draft, failure);
 	if (!r)
 		r = await_ready(gate, failure);
+	gate->running = !r;
 	if (r)
 		engine_gate_stop(engine);
 	return r;
@@ -140,7 +141,7 @@ void engine_gate_stop(struct engine *engine)
 	struct gate_link *gate = &engine->gate;
 
 	/* What it has said so far still counts. */
-	if (gate->channel >= 0 && engine->control)
+	if (engine->control)
 		engine_gate_read(engine);
 	cleanup_close(&gate->channel);
 	cleanup_close(&gate->other_end);
@@ -349,6 +350,7 @@ static void gone(struct engine *engine)
 	log_warning("the gate is gone: what it carried out passes from now on");
 	cleanup_close(&engine->gate.channel);
 	engine->gate.channel = -1;
+	engine->gate.running = false;
 	end_all(engine);
 }
 
@@ -356,7 +358,7 @@ void engine_gate_read(struct engine *engine)
 {
 	struct gate_message message;
 
-	for (int i = 0; engine->gate.channel >= 0 && i < MESSAGES_MAX; i++) {
+	for (int i = 0; engine->gate.running && i < MESSAGES_MAX; i++) {
 		ssize_t size = recv(engine->gate.channel, &message, sizeof(message), MSG_DONTWAIT);
 
 		if (size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -374,7 +376,7 @@ void engine_gate_closed(struct engine *engine, __u64 cookie)
 	struct gate_message message = {.type = GATE_CLOSED, .cookie = cookie};
 	struct fault_diverted diverted;
 
-	if (engine->gate.channel < 0)
+	if (!engine->gate.running)
 		return;
 	/* The kernel forgets it when nothing of it is left. */
 	message.value = programs_diverted(engine->programs, cookie, &diverted) != 0;
@@ -386,7 +388,7 @@ void engine_gate_tick(struct engine *engine, __u64 now)
 	struct gate_link *gate = &engine->gate;
 	__u64 beat;
 
-	if (gate->channel < 0 || now < gate->looked_at + ENGINE_GATE_LOOK_NS)
+	if (!gate->running || now < gate->looked_at + ENGINE_GATE_LOOK_NS)
 		return;
 	gate->looked_at = now;
 	beat = programs_beat(engine->programs);
@@ -402,7 +404,7 @@ void engine_gate_tick(struct engine *engine, __u64 now)
 
 __u64 engine_gate_next(const struct engine *engine)
 {
-	return engine->gate.channel < 0 ? UINT64_MAX : engine->gate.looked_at + ENGINE_GATE_LOOK_NS;
+	return engine->gate.running ? engine->gate.looked_at + ENGINE_GATE_LOOK_NS : UINT64_MAX;
 }
 
 void engine_gate_add_counters(const struct engine *engine, __u32 rule,

@@ -21,7 +21,8 @@
 
 /* The gate, while a run needs it. */
 struct gate_link {
-	int channel;   /* to it; -1: there is none */
+	bool running;
+	int channel;   /* to it; -1: none */
 	int other_end; /* of its socket: silent */
 	pid_t pid;
 	__u64 looked_at;				 /* ns: whether it beats */
