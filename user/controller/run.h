@@ -11,6 +11,7 @@
 
 #include "user/controller/client.h"
 #include "user/controller/journal.h"
+#include "user/controller/live.h"
 #include "user/controller/progress.h"
 #include "user/controller/workflow.h"
 
@@ -36,7 +37,8 @@ struct run {
 	struct journal *journal;
 	struct workflows *workflows;
 	struct progress *progress;
-	int signals; /* signalfd */
+	struct live live; /* from the start of the schedule on */
+	int signals;	  /* signalfd */
 
 	char id[64]; /* the daemon's name for the run; empty: not armed */
 	uint64_t origin;
