@@ -82,8 +82,7 @@ static void test_malformed_requests(void **state)
 		"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01z\r\n\r\n",
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: "
-		"chunked\r\n\r\n",
+		"POST / HTTP/1.1\nHost: a\nContent-Length: 1\nTransfer-Encoding: chunked\n\n",
 		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
 		"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
 		"\x16\x03\x01 / \r\n\r\n",

@@ -395,6 +395,40 @@ static void test_back_pressure(void **state)
 	bench_close(&bench);
 }
 
+static void test_tunnel(void **state)
+{
+	static const char request[] = "GET /socket HTTP/1.1\r\nHost: one.test\r\n"
+				      "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+	static const char response[] = "HTTP/1.1 101 Switching Protocols\r\n"
+				       "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+	(void)state;
+	bench_open(&bench, NULL, 0);
+	bench_feed(&bench, GATE_CLIENT, request);
+	bench_connect(&bench);
+	check_server(request);
+	bench_feed(&bench, GATE_UPSTREAM, response);
+	check_client(response);
+	bench_feed(&bench, GATE_UPSTREAM, "from the server");
+	check_client("from the server");
+	bench_feed(&bench, GATE_CLIENT, "GET / from the client");
+	check_server("GET / from the client");
+	gate_session_upstream_closed(bench.session);
+	bench_run(&bench);
+	assert_true(gate_session_wants(bench.session) & GATE_WANT_CLOSE);
+	bench_close(&bench);
+	/* A server that says no goes on with HTTP; one that was not asked makes no sense. */
+	bench_open(&bench, NULL, 0);
+	bench_feed(&bench, GATE_CLIENT, request);
+	bench_connect(&bench);
+	bench_feed(&bench, GATE_UPSTREAM, SMALL);
+	check_client(SMALL);
+	bench_feed(&bench, GATE_CLIENT, GET("/"));
+	bench_feed(&bench, GATE_UPSTREAM, response);
+	assert_memory_equal(bench_take(&bench, GATE_CLIENT), "HTTP/1.1 502 ", 13);
+	bench_close(&bench);
+}
+
 static void test_finish(void **state)
 {
 	(void)state;
@@ -446,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_delay),
 		cmocka_unit_test(test_drip),
 		cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_names),
 	};
