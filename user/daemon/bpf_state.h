@@ -11,7 +11,7 @@
 
 enum {
 	LINKS_MAX = 1024,
-	VERIFIER_LOG_SIZE = 1 << 18,
+	VERIFIER_LOG_SIZE = (1 << 24) - 1, /* the most that every kernel takes */
 	SERIES_BUCKETS_MAX = 1 << 17,
 };
 
