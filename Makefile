@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make | check | check-unit | check-system | demo | lint | fmt | install | clean; SANITIZE=1, V=1
+# make | check | check-unit | check-system | kernels | demo | lint | fmt | install | clean; SANITIZE=1, V=1
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -142,6 +142,10 @@ check-system: all tests
 bench: all
 	for script in ./tests/bench/accuracy*.sh; do $$script || exit 1; done
 
+# The effects on older kernels under qemu; needs root, takes a quarter of an hour.
+kernels: all
+	BUILD=$(BUILD) ./tests/kernels/run
+
 demo: all
 	./scripts/run-demo
 
@@ -159,6 +163,6 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all bench check check-unit check-bpf check-system clean demo fmt install lint tests
+.PHONY: all bench check check-unit check-bpf check-system clean demo fmt install kernels lint tests
 .SECONDARY:
 .DELETE_ON_ERROR:
