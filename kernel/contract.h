@@ -24,6 +24,7 @@ enum {
 	FAULT_ANSWER_MAX = 4096,      /* bytes of one rendered HTTP answer: headers and body */
 	FAULT_CGROUP_LEVELS_MAX = 16, /* depth to which cgroup ancestors are looked up */
 	FAULT_BUCKET_NS = 100000000,  /* width of one bucket of the time series */
+	FAULT_DIVERTED_MAX = 16384,   /* connections that are in the gate's hands at a time */
 };
 
 /* One share in parts per million: 1,000,000 means always. */
@@ -134,7 +135,11 @@ enum fault_reason {
 	FAULT_REASON_ADMITTED = 19,	  /* admitted by a service of finite capacity */
 	FAULT_REASON_REJECTED = 20,	  /* rejected by it; these are hits too */
 	FAULT_REASON_SHADOW = 21,	  /* would have been hit: a shadow only counts */
-	FAULT_REASON_COUNT = 22,
+	FAULT_REASON_DIVERTED = 22,	  /* connections handed to the gate: it ends them */
+	FAULT_REASON_GATE_DOWN = 23,	  /* matched, but the gate does not answer: passed */
+	FAULT_REASON_GATE_FULL = 24,	  /* matched, but the gate has too much to do: passed */
+	FAULT_REASON_GATE_ENDED = 25, /* connections that ended because the gate let go of them */
+	FAULT_REASON_COUNT = 26,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };
@@ -383,10 +388,77 @@ struct fault_adoptee {
 	__u32 adopted; /* written by the kernel: 1 when it was taken */
 };
 
+/*
+ * The gate: a process that is handed what clients send on connections that its rules have matched.
+ * Both ways go through one socket of its own as frames: this header, then `length` bytes.
+ */
+enum fault_frame_operation {
+	/* From the kernel: */
+	FAULT_FRAME_OPEN = 1,	 /* the first bytes of a connection that the gate is to end */
+	FAULT_FRAME_DATA = 2,	 /* further bytes of one */
+	FAULT_FRAME_DELAY = 3,	 /* bytes that go on to the server, later when `rules` is not 0 */
+	FAULT_FRAME_REFUSED = 7, /* without bytes: one from the gate led nowhere */
+	/* From the gate: */
+	FAULT_FRAME_TO_CLIENT = 4, /* the client reads them as the server's */
+	FAULT_FRAME_TO_SERVER = 5, /* bytes of FAULT_FRAME_DELAY go on; none: up to `at` they have
+				    */
+	FAULT_FRAME_LAST = 6,	   /* the last ones that the client reads, also behind the fault */
+};
+
+struct fault_frame {
+	__u64 cookie;	/* of the client's socket */
+	__u64 at;	/* ns: when the client sent it; FAULT_FRAME_TO_SERVER: the first byte's
+			   position among all that was given; otherwise 0 */
+	__u64 rules;	/* mask of those that the connection or message is subject to */
+	__u32 length;	/* bytes behind the header */
+	__u8 operation; /* enum fault_frame_operation */
+	__u8 kind;	/* FAULT_FRAME_OPEN: FAULT_GATE_TLS or FAULT_GATE_HTTP, as it begins */
+	__u8 padding[2];
+};
+
+enum {
+	FAULT_FRAME_MAX = 16384,	 /* bytes behind the header, from the gate */
+	FAULT_FRAME_LAST_MAX = 1024,	 /* of FAULT_FRAME_LAST */
+	FAULT_GATE_BEAT_NS = 100000000,	 /* a gate that has not beaten for longer is down */
+	FAULT_GATE_QUEUE_MAX = 33554432, /* bytes that it may have yet to read */
+};
+
+/* The key of the gate's own socket in map `sockets`: no socket's cookie. */
+#define FAULT_GATE_KEY 0ULL
+
+/* The one element of map `beat`, written by the gate, which has it mapped. */
+struct fault_beat {
+	__u64 at;    /* ns: when it last went round its loop */
+	__u64 taken; /* bytes read from its socket, headers included */
+	__u32 full;  /* it takes no connection more */
+	__u32 padding;
+};
+
+/* fault_diverted.flags */
+enum {
+	FAULT_DIVERTED_ENDS_HERE = 1U << 0, /* the gate ends it: the server gets nothing */
+	FAULT_DIVERTED_OVER = 1U << 1,	    /* the gate has let go of it */
+};
+
+/* Map `diverted`, key: socket cookie. Connections that are in the gate's hands. */
+struct fault_diverted {
+	__u64 space;	  /* cookie of its network namespace; 0: the kernel does not tell */
+	__u64 rules;	  /* FAULT_DIVERTED_ENDS_HERE: mask */
+	__u64 given;	  /* bytes of FAULT_FRAME_DELAY given to the gate */
+	__u64 returned;	  /* bytes of them that have gone on to the server */
+	__u8 address[16]; /* destination */
+	__u8 local[16];	  /* the client's own address */
+	__u32 port;	  /* destination */
+	__u32 local_port; /* the client's own */
+	__u32 process;	  /* that sent the first bytes */
+	__u32 flags;	  /* FAULT_DIVERTED_* */
+};
+
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
 	FAULT_EVENT_BUDGET = 3,	    /* the rule has used up its budget: it acts no more */
+	FAULT_EVENT_CLOSED = 4,	    /* the client of a diverted connection closes it; cookie */
 };
 
 /* Records of the ring buffer `events`. */
@@ -399,6 +471,7 @@ struct fault_event {
 	__u8 address[16]; /* destination */
 	__u32 port;
 	__u32 padding;
+	__u64 cookie; /* of FAULT_EVENT_CLOSED; the fields from `rule` on are 0 there */
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
@@ -422,6 +495,9 @@ FAULT_ASSERT_SIZE(struct fault_forwarded, 24);
 FAULT_ASSERT_SIZE(struct fault_adoptee, 40);
 FAULT_ASSERT_SIZE(struct fault_shadow_key, 112);
 FAULT_ASSERT_SIZE(struct fault_shadow, 48);
-FAULT_ASSERT_SIZE(struct fault_event, 48);
+FAULT_ASSERT_SIZE(struct fault_event, 56);
+FAULT_ASSERT_SIZE(struct fault_frame, 32);
+FAULT_ASSERT_SIZE(struct fault_beat, 24);
+FAULT_ASSERT_SIZE(struct fault_diverted, 80);
 
 #endif

@@ -27,7 +27,8 @@ FAULT_INLINE int effect_is_of_connects(__u32 effect, __u32 reject)
 /* Whether each request of a connection is drawn, counted and answered for itself. */
 FAULT_INLINE int effect_is_of_requests(__u32 effect, __u32 reject)
 {
-	return effect == FAULT_EFFECT_ANSWER ||
+	return effect == FAULT_EFFECT_ANSWER || effect == FAULT_EFFECT_DELAY ||
+	       effect == FAULT_EFFECT_DRIP ||
 	       (effect == FAULT_EFFECT_OVERLOAD && reject == FAULT_EFFECT_ANSWER);
 }
 

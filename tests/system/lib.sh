@@ -155,12 +155,31 @@ start_daemon() {
 
 # find_api: sets api_pid to the api process of the daemon, whose own pid is the engine's.
 find_api() {
-	local children
-
-	read -r children <"/proc/$daemon_pid/task/$daemon_pid/children" || true
-	[[ $children =~ ^[0-9]+\ ?$ ]] || fail "the engine's children: '$children'"
 	# shellcheck disable=SC2034 # for the tests
-	api_pid=${children% }
+	api_pid=$(child_of "$daemon_pid" faultd-api)
+}
+
+# find_helper, find_gate: set helper_pid and gate_pid likewise; the gate's is empty while there is
+# none.
+find_helper() {
+	helper_pid=$(child_of "$daemon_pid" faultd-helper)
+}
+
+find_gate() {
+	find_helper
+	# shellcheck disable=SC2034 # for the tests
+	gate_pid=$(child_of "$helper_pid" faultd-gate)
+}
+
+# child_of PID NAME: the child of this name; nothing when there is none.
+child_of() {
+	local children child name
+
+	read -r -a children <"/proc/$1/task/$1/children" || true
+	for child in "${children[@]}"; do
+		read -r name <"/proc/$child/comm" 2>/dev/null || continue
+		[[ $name != "$2" ]] || printf '%s' "$child"
+	done
 }
 
 daemon_answers() {

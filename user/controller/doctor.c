@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/controller/authority_store.h"
 #include "user/controller/record_json.h"
 #include "user/controller/verb.h"
 
@@ -134,6 +135,12 @@ static bool check_daemon(const struct arguments *arguments, char found[FOUND_SIZ
 	return true;
 }
 
+static bool check_authority(const struct arguments *arguments, char found[FOUND_SIZE])
+{
+	(void)arguments;
+	return authority_foresee(AUTHORITY_DIRECTORY, NULL, found, FOUND_SIZE);
+}
+
 static const struct {
 	const char *name;
 	bool (*check)(const struct arguments *arguments, char found[FOUND_SIZE]);
@@ -154,6 +161,9 @@ static const struct {
 	{"bpf(2)", check_bpf, "every fault", "CAP_BPF for the daemon, CONFIG_BPF_SYSCALL", true},
 	{"clock source", check_clock, "times better than some milliseconds",
 	 "a kernel with a high-resolution clock source", false},
+	{"authority", check_authority,
+	 "answers inside TLS that clients believe, and wrong certificates with one thing wrong",
+	 "faultctl ca init NAME..., then faultctl ca trust", false},
 	{"daemon", check_daemon, "run, status, lift, halt and release",
 	 "start faultd, or name its socket with --socket", true},
 };

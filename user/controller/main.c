@@ -7,6 +7,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/number.h"
+#include "user/controller/authority_store.h"
 #include "user/controller/client.h"
 #include "user/controller/verb.h"
 
@@ -14,6 +15,7 @@
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
 enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
 enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f' };
+enum { KEY_AUTHORITY = 'C', KEY_LIFETIME = 'l', KEY_REPLACE = 't', KEY_CHECK = 'c' };
 
 static const struct argp_option all_options[] = {
 	{"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (" CLIENT_SOCKET_DEFAULT ")", 0},
@@ -28,11 +30,19 @@ static const struct argp_option all_options[] = {
 	{"require-plan", KEY_REQUIRE_PLAN, NULL, 0,
 	 "Run only what `plan --watch` has watched within a day", 0},
 	{"presets", KEY_PRESETS, "DIR", 0, "Directory of the presets", 0},
+	{"directory", KEY_AUTHORITY, "DIR", 0, "Where the authority is (" AUTHORITY_DIRECTORY ")",
+	 0},
+	{"lifetime", KEY_LIFETIME, "TIME", 0, "How long it is valid: 1h to 2160h (168h)", 0},
+	{"replace", KEY_REPLACE, NULL, 0, "Make another one in place of what is there", 0},
+	{"check", KEY_CHECK, NULL, 0, "Exit with 1 when a client would not trust it", 0},
 	{"answers", KEY_ANSWERS, NULL, 0, "The named answers instead of the presets", 0},
 };
 
 #define WATCH_LOWEST  NS_PER_S
 #define WATCH_HIGHEST (23 * 3600 * NS_PER_S)
+
+#define LIFETIME_LOWEST	 (3600 * NS_PER_S)
+#define LIFETIME_HIGHEST (90 * 24 * 3600 * NS_PER_S)
 
 struct invocation {
 	const struct verb *verb;
@@ -64,6 +74,15 @@ static error_t parse_watch(struct argp_state *state, const char *text, struct ar
 	if (number_parse_duration(text, &arguments->watch_ns) < 0 ||
 	    arguments->watch_ns < WATCH_LOWEST || arguments->watch_ns > WATCH_HIGHEST)
 		argp_error(state, "a time to watch is 1s to 23h, not %s", text);
+	return 0;
+}
+
+static error_t parse_lifetime(struct argp_state *state, const char *text,
+			      struct arguments *arguments)
+{
+	if (number_parse_duration(text, &arguments->lifetime_ns) < 0 ||
+	    arguments->lifetime_ns < LIFETIME_LOWEST || arguments->lifetime_ns > LIFETIME_HIGHEST)
+		argp_error(state, "a lifetime is 1h to 2160h, not %s", text);
 	return 0;
 }
 
@@ -110,6 +129,17 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return 0;
 	case KEY_AS_ROOT:
 		arguments->as_root = true;
+		return 0;
+	case KEY_AUTHORITY:
+		arguments->authority = text;
+		return 0;
+	case KEY_LIFETIME:
+		return parse_lifetime(state, text, arguments);
+	case KEY_REPLACE:
+		arguments->replace = true;
+		return 0;
+	case KEY_CHECK:
+		arguments->check = true;
 		return 0;
 	case ARGP_KEY_ARGS:
 		arguments->operands = state->argv + state->next;

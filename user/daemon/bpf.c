@@ -22,12 +22,14 @@ enum need {
 	NEED_LINK_INGRESS = 1U << 6,
 	NEED_FORWARD = 1U << 7,
 	NEED_ADOPT = 1U << 8,
+	NEED_GATE = 1U << 9,
 };
 
 enum place {
 	PLACE_CGROUPS, /* attached to each cgroup of the scope */
 	PLACE_SOCKETS, /* attached to the map `sockets` */
 	PLACE_STREAM,  /* in the map `stream` */
+	PLACE_GATE,    /* likewise, behind it */
 	PLACE_LINKS,   /* attached to each interface */
 	PLACE_NOWHERE, /* run when it is asked to */
 };
@@ -39,6 +41,7 @@ static const struct {
 	enum place place;
 } program_table[] = {
 	{"fault_stream", NEED_MESSAGE, PLACE_STREAM},
+	{"fault_gate", NEED_GATE, PLACE_GATE},
 	{"fault_message", NEED_MESSAGE, PLACE_SOCKETS},
 	{"fault_connect4", NEED_ALWAYS, PLACE_CGROUPS},
 	{"fault_connect6", NEED_ALWAYS, PLACE_CGROUPS},
@@ -93,6 +96,8 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_LINK_INGRESS;
 	if (control->flags & FAULT_CONTROL_FORWARD)
 		needs |= NEED_FORWARD;
+	if (control->flags & FAULT_CONTROL_GATE && !(control->flags & FAULT_CONTROL_SHADOW))
+		needs |= NEED_GATE;
 	for (__u32 i = 0; i < draft->rules_count; i++) {
 		/* Queries are seen to on their way out, not where they are sent. */
 		if (draft->rules[i].tcp_udp & 2 && draft->rules[i].rule.effect != FAULT_EFFECT_DNS)
@@ -177,6 +182,9 @@ static void configure(struct faultd_bpf *skeleton)
 	skeleton->rodata->config_has_retval =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval,
 					NULL) == 1;
+	skeleton->rodata->config_has_space =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SK_MSG, BPF_FUNC_get_netns_cookie, NULL) == 1;
+	skeleton->rodata->config_engine = (__u32)getpid();
 	if (libbpf_get_error(btf))
 		return;
 	skeleton->rodata->config_rcv_nxt = kernel_field_offset(btf, "tcp_sock", "rcv_nxt");
@@ -429,7 +437,7 @@ static int install(struct programs *programs, struct failure *failure)
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
 		struct bpf_program *program = programs_find(programs, program_table[i].name);
-		__u32 first = 0, fd = (__u32)bpf_program__fd(program);
+		__u32 clients = 0, gate = 1, fd = (__u32)bpf_program__fd(program);
 
 		if (!bpf_program__autoload(program))
 			continue;
@@ -440,7 +448,10 @@ static int install(struct programs *programs, struct failure *failure)
 			r = attach_sockets(programs, program, failure);
 			break;
 		case PLACE_STREAM:
-			r = programs_put(programs->skeleton->maps.stream, &first, &fd, failure);
+			r = programs_put(programs->skeleton->maps.stream, &clients, &fd, failure);
+			break;
+		case PLACE_GATE:
+			r = programs_put(programs->skeleton->maps.stream, &gate, &fd, failure);
 			break;
 		case PLACE_NOWHERE:
 			break;

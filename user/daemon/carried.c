@@ -19,9 +19,6 @@ static const bool carried_effects[FAULT_EFFECT_COUNT] = {
 	[FAULT_EFFECT_CORRUPT] = true,
 };
 
-/* FAULT_GATE_* that the gate of this build sees to. */
-static const __u8 carried_gate = 0;
-
 static const bool carried_staged_lift = true;
 
 static bool has_ramp(const struct fault_shape *shape)
@@ -67,9 +64,6 @@ int carried_check(const struct fault_rule *rule, struct failure *failure)
 
 	if (rule->effect >= FAULT_EFFECT_COUNT || !carried_effects[rule->effect])
 		return refuse(name ? name : "?", failure);
-	if (rule->gate & ~carried_gate)
-		return fail(failure, -EOPNOTSUPP, "%s needs the gate, which this build has not",
-			    rule->gate & FAULT_GATE_TLS ? "to end TLS" : name);
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
 		if (!shapes[i].carried && shapes[i].given(&rule->shape))
 			return refuse(shapes[i].name, failure);

@@ -180,6 +180,8 @@ static void retire(struct engine *engine)
 /* Back to nothing, whatever was reached. */
 static void forget(struct engine *engine)
 {
+	if (engine->programs)
+		engine_gate_stop(engine);
 	retire(engine);
 	engine->control = NULL;
 	engine->windows = NULL;
@@ -220,6 +222,8 @@ int engine_arm(struct engine *engine, __u64 now, struct failure *failure)
 		r = find_targets(engine, whole_host, failure);
 	if (!r)
 		r = load(engine, now, failure);
+	if (!r)
+		r = engine_gate_start(engine, failure);
 	if (!r)
 		r = start(engine, failure);
 	if (r) {
