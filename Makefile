@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make | check | check-unit | check-system | demo | lint | fmt | install | clean; SANITIZE=1, V=1
+# make | check | check-unit | check-system | demo | demo-compare | lint | fmt | install | clean; SANITIZE=1, V=1
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -79,6 +79,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# -MMD does not see what the assembler includes.
+$(BUILD)/user/controller/page_style.o: user/controller/page.css
+
 # -MMD works with clang's bpf target too: editing contract.h rebuilds every program.
 $(BUILD)/kernel/%.bpf.o: kernel/%.bpf.c
 	@mkdir -p $(@D)
@@ -150,6 +153,12 @@ bench: all
 demo: all
 	./scripts/run-demo
 
+# Naive retries against jittered backoff, then a cliff against a staged release: about 5 minutes.
+demo-compare: all
+	./scripts/run-demo --compare 4 experiments/compare-naive-cliff.yaml \
+		experiments/compare-jittered-cliff.yaml experiments/compare-naive-cliff.yaml \
+		experiments/compare-naive-staged.yaml
+
 lint: all
 	./scripts/lint
 
@@ -164,6 +173,6 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all bench check check-unit check-bpf check-system clean demo fmt install lint tests
+.PHONY: all bench check check-unit check-bpf check-system clean demo demo-compare fmt install lint tests
 .SECONDARY:
 .DELETE_ON_ERROR:

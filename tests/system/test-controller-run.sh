@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
+# alone: it times a lift and counts attempts
 # Promise: `faultctl run` with the real daemon measures what the kernel did: the lift to the
 # millisecond, hits, connections per try; SIGINT lifts at once; a daemon that is killed ends the run
 # with exit code 3 and a report, and leaves nothing in the kernel.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
+# alone: it times the ends of faults to the millisecond
 # Promise: no fault outlives its daemon, its lease, its window or its run. When a process of the
 # daemon is killed, or all of them are stopped, traffic is normal by that instant and 100 ms, and the
 # fault does not end before it. For an effect of each layer: refuse, drop, answer.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 90
+# alone: it times new interfaces
 # Promise: an interface that appears while a fault of the link layer is armed is covered, and one that
 # goes ends nothing else: not the run, not the fault on the others.
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 150
+# alone: it measures throughput
 # Promise: `rate` holds a download to the rate, within 8 % from 1 to 100 Mbit/s, without a segment sent
 # again. After the lift the same download goes on at full speed and ends with every byte intact.
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 180
+# alone: it times edges to 5 ms
 # Promise: a share moves with time as the plan says, to within 5 ms, whoever watches: ramp, flap and
 # staged lift. Every connection is decided by its own draw, which the run's seed fixes: what is hit
 # stays hit while the share rises. `first` fails the first n items of each inject and no more;
@@ -134,6 +135,16 @@ assert_eq "$(ask budget request)" "2 200, 3 503" "budget of 3 connections of 5"
 assert_eq "$(ask budget request)" "5 200" "behind the budget"
 assert_eq "$(counter f hits)" 3 "hits"
 release budget
+disarm
+
+# A reset that the first message decides is taken out of the budget once, like any other.
+arm "$(plan '{"fault": "f", "effect": "reset", "at": "request", "shape": {"budget": {"hits": 4}},
+	"match": {"protocols": ["tcp"], "ports": ["80"], "names": ["registry.example"]}}')"
+inject f 60
+assert_eq "$(client curl --silent --output /dev/null --write-out '%{exitcode}\n' \
+	--resolve "registry.example:80:$TESTBED_SHARED4" -H 'Connection: close' \
+	'http://registry.example/?[1-9]' | uniq -c | xargs)" "4 56 5 0" "budget of 4 resets by name"
+assert_eq "$(counter f hits)" 4 "hits"
 disarm
 
 # -- 50 processes at once: not one more than the budget, not one less

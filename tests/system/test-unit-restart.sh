@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
+# alone: it times new cgroups
 # Promise: units that start during a run are covered, by glob, as scope and as match; a unit that is
 # restarted is covered within 50 ms of its new cgroup (the median of the restarts: a busy machine may
 # keep one waiting for longer); what matches no glob beside it never is.

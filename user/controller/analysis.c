@@ -18,8 +18,7 @@ static int result_make(const struct history *history, uint32_t workflow, uint64_
 		return r;
 	result->surge_1s = result->surge_10s = -1;
 	recovery_failures(history, workflow, episode, result);
-	if (result->affected)
-		recovery_detection(episode, result);
+	recovery_detection(history, workflow, episode, result);
 	if (result->affected && episode->lifted_last) {
 		recovery_first_success(history, workflow, episode, result);
 		recovery_find(history, workflow, episode, &view, result);
@@ -30,6 +29,10 @@ static int result_make(const struct history *history, uint32_t workflow, uint64_
 	r = figures_phases(history, workflow, baseline_end, episode, result);
 	if (r == 0 && episode->lifted_last)
 		r = figures_surge(history, workflow, episode, result);
+	if (r == 0)
+		r = figures_goodput(history, workflow, episode, result);
+	if (r == 0)
+		r = figures_backlog(history, workflow, episode, result);
 	free(view.units);
 	verdict_workflow(&history->workflows[workflow], episode, result);
 	return r;
@@ -39,6 +42,9 @@ static int result_make(const struct history *history, uint32_t workflow, uint64_
 static void episode_extend(struct episode *episode, const struct window *window)
 {
 	episode->windows_count++;
+	episode->existing_found += window->existing_found;
+	episode->existing_reset += window->existing_reset;
+	episode->existing_adopted += window->existing_adopted;
 	if (window->starts_at < episode->injected_first)
 		episode->injected_first = window->starts_at;
 	if (window->starts_at > episode->injected_last)
@@ -89,6 +95,24 @@ static int episodes_make(const struct history *history, struct analysis *analysi
 	return 0;
 }
 
+static int lateness_make(const struct history *history, struct analysis *analysis)
+{
+	int r = 0;
+
+	analysis->lateness = calloc(history->workflows_count + 1, sizeof(*analysis->lateness));
+	if (!analysis->lateness)
+		return -ENOMEM;
+	for (size_t i = 0; i < history->workflows_count && r == 0; i++) {
+		struct lateness *lateness = &analysis->lateness[i];
+
+		r = figures_lateness(history, (uint32_t)i, lateness);
+		analysis->late = analysis->late || lateness->late;
+		if (lateness->largest_ns > analysis->late_by_ns)
+			analysis->late_by_ns = lateness->largest_ns;
+	}
+	return r;
+}
+
 int analysis_make(const struct history *history, struct analysis *ret_analysis)
 {
 	struct analysis analysis = {.workflows_count = history->workflows_count};
@@ -111,6 +135,8 @@ int analysis_make(const struct history *history, struct analysis *ret_analysis)
 		if (r == 0 && history->workflows_count)
 			figures_kernel(history, episode);
 	}
+	if (r == 0)
+		r = lateness_make(history, &analysis);
 	if (r < 0) {
 		analysis_free(&analysis);
 		return r;
@@ -125,36 +151,8 @@ void analysis_free(struct analysis *analysis)
 	for (size_t i = 0; i < analysis->episodes_count; i++)
 		free(analysis->episodes[i].results);
 	free(analysis->episodes);
+	free(analysis->lateness);
 	*analysis = (struct analysis){0};
-}
-
-bool analysis_steady(const struct history *history, uint64_t until, char *ret_reason, size_t size)
-{
-	for (size_t i = 0; i < history->workflows_count; i++) {
-		unsigned long long units = 0, failures = 0;
-
-		for (size_t j = 0; j < history->units_count; j++) {
-			const struct unit *unit = &history->units[j];
-
-			if (!view_holds(unit, (uint32_t)i, 0, until))
-				continue;
-			units++;
-			failures += unit->class != CLASS_OK;
-		}
-		if (units < BASELINE_UNITS_MIN) {
-			snprintf(ret_reason, size,
-				 "workflow %s: %llu units ended in the baseline, %d are needed",
-				 history->workflows[i].name, units, BASELINE_UNITS_MIN);
-			return false;
-		}
-		if (failures * 1000000 > units * BASELINE_FAILURES_PPM) {
-			snprintf(ret_reason, size,
-				 "workflow %s: %llu of %llu units failed in the baseline",
-				 history->workflows[i].name, failures, units);
-			return false;
-		}
-	}
-	return true;
 }
 
 static bool workflow_settled(const struct history *history, uint32_t workflow,
@@ -185,8 +183,9 @@ bool analysis_settled(const struct history *history, uint64_t now)
 	if (last && (!last->lifted_last || last->lifted_last > now))
 		settled = false;
 	for (size_t i = 0; last && i < history->workflows_count && settled; i++)
-		settled = since(now, last->lifted_last) >= history->workflows[i].stable_span_ns &&
-			  workflow_settled(history, (uint32_t)i, last, now);
+		settled = history->workflows[i].control ||
+			  (since(now, last->lifted_last) >= history->workflows[i].stable_span_ns &&
+			   workflow_settled(history, (uint32_t)i, last, now));
 	analysis_free(&analysis);
 	return settled;
 }

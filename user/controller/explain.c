@@ -6,6 +6,7 @@
 #include "user/base/clock.h"
 #include "user/base/number.h"
 #include "user/controller/report.h"
+#include "user/controller/report_text.h"
 #include "user/controller/verb.h"
 #include "user/protocol/names.h"
 
@@ -348,8 +349,17 @@ static void print_workflow(const struct workflow *workflow, FILE *out)
 			workflow->http.warm ? "kept" : "fresh");
 	for (size_t i = 0; i < workflow->run.count; i++)
 		fprintf(out, "%s%s", i ? " " : "", workflow->run.items[i]);
-	fprintf(out, "\n    every %s, %u %s of at most %s each\n", every, workflow->retry.attempts,
-		workflow->retry.attempts == 1 ? "try" : "tries", timeout);
+	for (size_t i = 0; i < workflow->observe.count; i++)
+		fprintf(out, "%s%s", i ? ", " : "observes the traffic that is matched by ",
+			workflow->observe.items[i]);
+	if (workflow->control)
+		fprintf(out, "\n    control group of %s", workflow->control);
+	if (workflow->observe.count)
+		fputc('\n', out);
+	else
+		fprintf(out, "\n    every %s, %u %s of at most %s each\n", every,
+			workflow->retry.attempts, workflow->retry.attempts == 1 ? "try" : "tries",
+			timeout);
 	print_budget(&workflow->budget, out);
 }
 

@@ -46,11 +46,12 @@ static int phase_make(const struct history *history, uint32_t workflow,
 		if (unit->workflow != workflow || unit->class == CLASS_CUT ||
 		    !in_phase(unit, episode, phase, figures))
 			continue;
-		figures->units++;
-		figures->attempts += unit->attempts;
-		if (unit->class != CLASS_OK)
+		figures->units += unit_tries(unit);
+		figures->attempts += unit->observed ? unit->observed : unit->attempts;
+		figures->successes += unit_successes(unit);
+		/* What is only observed has no latency. */
+		if (unit->class != CLASS_OK || unit->observed)
 			continue;
-		figures->successes++;
 		histogram_add(latencies, since(unit->ended_at, unit->intended_at));
 	}
 	figures->p50_ns = histogram_quantile(latencies, 500000);
@@ -59,24 +60,36 @@ static int phase_make(const struct history *history, uint32_t workflow,
 	return 0;
 }
 
-static int compare_instants(const void *left, const void *right)
+static int compare_numbers(const void *left, const void *right)
 {
 	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
 
 	return a < b ? -1 : a > b;
 }
 
-/* Largest number of `starts` (sorted) in any window of `width`. */
-static uint64_t densest(const uint64_t *starts, size_t count, uint64_t width)
+/* So many attempts that began at one moment. */
+struct starts {
+	uint64_t at, count;
+};
+
+static int compare_starts(const void *left, const void *right)
 {
-	uint64_t most = 0;
+	return compare_numbers(&((const struct starts *)left)->at,
+			       &((const struct starts *)right)->at);
+}
+
+/* Largest number of attempts that began in any window of `width`; `starts` is sorted. */
+static uint64_t densest(const struct starts *starts, size_t count, uint64_t width)
+{
+	uint64_t most = 0, inside = 0;
 	size_t first = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		while (starts[i] - starts[first] >= width)
-			first++;
-		if (i - first + 1 > most)
-			most = i - first + 1;
+		inside += starts[i].count;
+		while (starts[i].at - starts[first].at >= width)
+			inside -= starts[first++].count;
+		if (inside > most)
+			most = inside;
 	}
 	return most;
 }
@@ -86,7 +99,7 @@ int figures_surge(const struct history *history, uint32_t workflow, const struct
 {
 	const struct phase_figures *baseline = &result->phases[PHASE_BASELINE];
 	double seconds = (double)since(baseline->until, baseline->from) / (double)NS_PER_S, rate;
-	_cleanup_free_ uint64_t *starts = NULL;
+	_cleanup_free_ struct starts *starts = NULL;
 	uint64_t before = 0;
 	size_t count = 0;
 
@@ -99,17 +112,18 @@ int figures_surge(const struct history *history, uint32_t workflow, const struct
 
 		if (attempt->workflow != workflow)
 			continue;
-		before += attempt->started_at >= baseline->from &&
-			  attempt->started_at < baseline->until;
+		if (attempt->started_at >= baseline->from && attempt->started_at < baseline->until)
+			before += attempt_tries(attempt);
 		if (attempt->started_at >= episode->lifted_last &&
 		    attempt->started_at < episode->observed_until)
-			starts[count++] = attempt->started_at;
+			starts[count++] =
+				(struct starts){attempt->started_at, attempt_tries(attempt)};
 	}
 	if (!before || seconds <= 0)
 		return 0;
 	rate = (double)before / seconds;
 	seconds = (double)since(episode->observed_until, episode->lifted_last) / (double)NS_PER_S;
-	qsort(starts, count, sizeof(*starts), compare_instants);
+	qsort(starts, count, sizeof(*starts), compare_starts);
 	/* A window that the observation does not fill has no rate. */
 	if (seconds >= 1)
 		result->surge_1s = (double)densest(starts, count, NS_PER_S) / rate;
@@ -132,12 +146,32 @@ void figures_units(const struct history *history, uint32_t workflow, const struc
 
 		if (!view_holds(unit, workflow, episode->injected_first, episode->observed_until))
 			continue;
-		result->intended++;
-		result->successes += unit->class == CLASS_OK;
-		if (unit->intended_at >= until)
+		result->intended += unit_tries(unit);
+		result->successes += unit_successes(unit);
+		/* Which of the tries that the kernel saw belong together is not known. */
+		if (unit->intended_at >= until || unit->observed)
 			continue;
 		result->budget_units++;
 		result->budget_attempts += unit->attempts;
+	}
+}
+
+/* Over which connections a workflow's attempts went, by phase. */
+static void count_connections(const struct history *history, uint32_t workflow,
+			      struct phase_figures phases[PHASE_COUNT])
+{
+	for (size_t i = 0; i < history->attempts_count; i++) {
+		const struct attempt *attempt = &history->attempts[i];
+
+		if (attempt->workflow != workflow)
+			continue;
+		for (int j = 0; j < PHASE_COUNT; j++) {
+			if (attempt->started_at < phases[j].from ||
+			    attempt->started_at >= phases[j].until)
+				continue;
+			phases[j].warm += attempt->kept;
+			phases[j].cold += !attempt->kept && attempt->connect_ns;
+		}
 	}
 }
 
@@ -156,26 +190,76 @@ int figures_phases(const struct history *history, uint32_t workflow, uint64_t ba
 	phases[PHASE_RECOVERY].until = episode->observed_until;
 	for (int i = 0; i < PHASE_COUNT && r == 0; i++)
 		r = phase_make(history, workflow, episode, (enum phase)i, &phases[i]);
+	count_connections(history, workflow, phases);
 	return r;
+}
+
+/* Whether the work is the controller's own and meets the faults. */
+static bool is_own_work(const struct terms *terms)
+{
+	return !terms->control && terms->kind != WORKFLOW_KIND_OBSERVE;
+}
+
+static void kernel_phase(const struct history *history, const struct phase_figures *phase,
+			 struct kernel_figures *kernel)
+{
+	for (size_t i = 0; i < history->buckets_count; i++) {
+		const struct bucket *bucket = &history->buckets[i];
+
+		if (bucket->at < phase->from || bucket->at >= phase->until)
+			continue;
+		kernel->connects += bucket->connects;
+		kernel->requests += bucket->requests;
+		kernel->hits += bucket->hits;
+	}
+	for (size_t i = 0; i < history->attempts_count; i++) {
+		const struct attempt *attempt = &history->attempts[i];
+
+		if (is_own_work(&history->workflows[attempt->workflow]) &&
+		    attempt->started_at >= phase->from && attempt->started_at < phase->until)
+			kernel->attempts++;
+	}
 }
 
 void figures_kernel(const struct history *history, struct episode *episode)
 {
-	const struct phase_figures *phases = episode->results ? episode->results[0].phases : NULL;
-
-	for (int i = 0; phases && i < PHASE_COUNT; i++) {
+	for (int i = 0; i < PHASE_COUNT; i++) {
 		struct kernel_figures *kernel = &episode->kernel[i];
 
-		for (size_t j = 0; j < history->buckets_count; j++) {
-			const struct bucket *bucket = &history->buckets[j];
-
-			if (bucket->at < phases[i].from || bucket->at >= phases[i].until)
-				continue;
-			kernel->connects += bucket->connects;
-			kernel->requests += bucket->requests;
-			kernel->hits += bucket->hits;
-		}
+		/* The phases are the same for every workflow. */
+		kernel_phase(history, &episode->results[0].phases[i], kernel);
 		for (size_t j = 0; j < history->workflows_count; j++)
-			kernel->units += episode->results[j].phases[i].units;
+			if (is_own_work(&history->workflows[j]))
+				kernel->units += episode->results[j].phases[i].units;
 	}
+}
+
+int figures_lateness(const struct history *history, uint32_t workflow,
+		     struct lateness *ret_lateness)
+{
+	const struct terms *terms = &history->workflows[workflow];
+	struct lateness lateness = {.bound_ns = terms->every_ns / 10};
+	_cleanup_free_ uint64_t *behind = malloc((history->units_count + 1) * sizeof(*behind));
+	size_t count = 0;
+
+	if (!behind)
+		return -ENOMEM;
+	if (lateness.bound_ns < LATE_BOUND_NS)
+		lateness.bound_ns = LATE_BOUND_NS;
+	for (size_t i = 0; i < history->units_count; i++) {
+		const struct unit *unit = &history->units[i];
+
+		if (unit->workflow == workflow && unit->started_at && !unit->observed)
+			behind[count++] = since(unit->started_at, unit->intended_at);
+	}
+	if (count) {
+		qsort(behind, count, sizeof(*behind), compare_numbers);
+		lateness.units = count;
+		lateness.p50_ns = behind[(count * 50 + 99) / 100 - 1];
+		lateness.p99_ns = behind[(count * 99 + 99) / 100 - 1];
+		lateness.largest_ns = behind[count - 1];
+		lateness.late = lateness.p99_ns > lateness.bound_ns;
+	}
+	*ret_lateness = lateness;
+	return 0;
 }

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,8 +39,8 @@ static void make_slug(const char *title, char slug[SLUG_SIZE])
 	slug[length] = '\0';
 }
 
-static int default_directory(const char *title, uint64_t realtime_ns, char buffer[PATH_MAX],
-			     struct failure *failure)
+int journal_default_directory(const char *title, uint64_t realtime_ns, char buffer[PATH_MAX],
+			      struct failure *failure)
 {
 	char time[CLOCK_RFC3339_SIZE], slug[SLUG_SIZE], below[SLUG_SIZE + CLOCK_RFC3339_SIZE + 8];
 
@@ -65,7 +64,7 @@ int journal_create(const char *directory, const char *title, uint64_t realtime_n
 	if (!journal)
 		return fail(failure, -ENOMEM, "out of memory");
 	if (!directory) {
-		r = default_directory(title, realtime_ns, buffer, failure);
+		r = journal_default_directory(title, realtime_ns, buffer, failure);
 		if (r < 0)
 			return r;
 		directory = buffer;

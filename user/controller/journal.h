@@ -7,6 +7,7 @@
 #define CONTROLLER_JOURNAL_H
 
 #include <jansson.h>
+#include <limits.h>
 
 #include "user/controller/records.h"
 
@@ -14,10 +15,15 @@
 
 struct journal;
 
+/* $XDG_STATE_HOME/faultctl/runs/<utc time>-<title>, ~/.local/state for a missing variable; nothing
+ * is made. 0, or -errno with the reason in `failure`. */
+int journal_default_directory(const char *title, uint64_t realtime_ns, char buffer[PATH_MAX],
+			      struct failure *failure);
+
 /*
  * Creates DIRECTORY/journal.jsonl, and the directory with its parents. `directory` NULL:
- * $XDG_STATE_HOME/faultctl/runs/<utc time>-<title>, ~/.local/state for a missing variable. A
- * journal that is already there is refused (-EEXIST). 0, or -errno with the reason in `failure`.
+ * the default one. A journal that is already there is refused (-EEXIST). 0, or -errno with the
+ * reason in `failure`.
  */
 int journal_create(const char *directory, const char *title, uint64_t realtime_ns,
 		   struct journal **ret_journal, struct failure *failure);

@@ -14,8 +14,10 @@
 /* What an option of the command line is called; the key is also what struct verb lists. */
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
 enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
-enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f' };
-enum { KEY_AUTHORITY = 'C', KEY_LIFETIME = 'l', KEY_REPLACE = 't', KEY_CHECK = 'c' };
+enum { KEY_AUTHORITY = 'C', KEY_LIFETIME = 'l', KEY_REPLACE = 't', KEY_CHECK = 'K' };
+enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f', KEY_REPEAT = 'k', KEY_COMPARE = 'c' };
+/* In struct verb: -o of those that print reports of a run, any number of them. */
+enum { LETTER_REPORT = 'O' };
 
 static const struct argp_option all_options[] = {
 	{"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (" CLIENT_SOCKET_DEFAULT ")", 0},
@@ -29,6 +31,9 @@ static const struct argp_option all_options[] = {
 	 "Arm as a shadow for that long and say whom the plan would hit", 0},
 	{"require-plan", KEY_REQUIRE_PLAN, NULL, 0,
 	 "Run only what `plan --watch` has watched within a day", 0},
+	{"repeat", KEY_REPEAT, "N", 0, "Run it N times and report them together", 0},
+	{"compare", KEY_COMPARE, NULL, 0,
+	 "Run two experiments in turns, in an order that is drawn, and compare them", 0},
 	{"presets", KEY_PRESETS, "DIR", 0, "Directory of the presets", 0},
 	{"directory", KEY_AUTHORITY, "DIR", 0, "Where the authority is (" AUTHORITY_DIRECTORY ")",
 	 0},
@@ -36,6 +41,17 @@ static const struct argp_option all_options[] = {
 	{"replace", KEY_REPLACE, NULL, 0, "Make another one in place of what is there", 0},
 	{"check", KEY_CHECK, NULL, 0, "Exit with 1 when a client would not trust it", 0},
 	{"answers", KEY_ANSWERS, NULL, 0, "The named answers instead of the presets", 0},
+};
+
+static const struct argp_option report_option = {
+	"format",
+	KEY_FORMAT,
+	"FORMAT[=FILE]",
+	0,
+	"A report: table, json, junit, github, markdown, chaos-toolkit, openmetrics or html; may "
+	"be "
+	"given several times",
+	0,
 };
 
 #define WATCH_LOWEST  NS_PER_S
@@ -52,12 +68,18 @@ struct invocation {
 static error_t parse_format(struct argp_state *state, const char *text,
 			    enum report_format *ret_format)
 {
-	if (strcmp(text, "table") == 0)
-		*ret_format = REPORT_TABLE;
-	else if (strcmp(text, "json") == 0)
-		*ret_format = REPORT_JSON;
-	else
+	if (report_format_by_name(text, ret_format) < 0 ||
+	    (*ret_format != REPORT_TABLE && *ret_format != REPORT_JSON))
 		argp_error(state, "no such format: %s; table and json are", text);
+	return 0;
+}
+
+static error_t parse_report(struct argp_state *state, const char *text, struct arguments *arguments)
+{
+	struct failure failure;
+
+	if (report_outputs_add(&arguments->reports, text, &failure) < 0)
+		argp_error(state, "%s", failure.text);
 	return 0;
 }
 
@@ -83,6 +105,13 @@ static error_t parse_lifetime(struct argp_state *state, const char *text,
 	if (number_parse_duration(text, &arguments->lifetime_ns) < 0 ||
 	    arguments->lifetime_ns < LIFETIME_LOWEST || arguments->lifetime_ns > LIFETIME_HIGHEST)
 		argp_error(state, "a lifetime is 1h to 2160h, not %s", text);
+	return 0;
+}
+
+static error_t parse_repeat(struct argp_state *state, const char *text, struct arguments *arguments)
+{
+	if (number_parse_u64(text, 1, REPEAT_HIGHEST, &arguments->repeat) < 0)
+		argp_error(state, "a number of runs is 1 to %d, not %s", REPEAT_HIGHEST, text);
 	return 0;
 }
 
@@ -113,6 +142,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		arguments->presets = text;
 		return 0;
 	case KEY_FORMAT:
+		if (strchr(invocation->verb->options, LETTER_REPORT))
+			return parse_report(state, text, arguments);
 		return parse_format(state, text, &arguments->format);
 	case KEY_SEED:
 		return parse_seed(state, text, arguments);
@@ -123,6 +154,11 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		return parse_watch(state, text, arguments);
 	case KEY_REQUIRE_PLAN:
 		arguments->require_plan = true;
+		return 0;
+	case KEY_REPEAT:
+		return parse_repeat(state, text, arguments);
+	case KEY_COMPARE:
+		arguments->compare = true;
 		return 0;
 	case KEY_ANSWERS:
 		arguments->answers = true;
@@ -170,6 +206,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++)
 		if (strchr(verb->options, all_options[i].key))
 			options[count++] = all_options[i];
+	if (strchr(verb->options, LETTER_REPORT))
+		options[count++] = report_option;
 	if (asprintf(&name, "faultctl %s", verb->name) < 0 ||
 	    asprintf(&text, "%s.\v%s", verb->help, verb->more ? verb->more : "") < 0)
 		return EXIT_BROKEN;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* What a number is drawn for, so that two uses at one place do not correlate. */
-enum random_use { RANDOM_SCHEDULE = 1, RANDOM_BACKOFF = 2 };
+enum random_use { RANDOM_SCHEDULE = 1, RANDOM_BACKOFF = 2, RANDOM_RESAMPLE = 3, RANDOM_ORDER = 4 };
 
 /* The finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). */
 static inline uint64_t random_mix(uint64_t value)

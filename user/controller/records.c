@@ -24,6 +24,7 @@ static const char *const class_names[] = {
 	[CLASS_EXIT_CODE] = "exit_code",
 	[CLASS_KILLED] = "killed",
 	[CLASS_NOT_STARTED] = "not_started",
+	[CLASS_FAULTED] = "faulted",
 	[CLASS_OVERRUN] = "overrun",
 	[CLASS_CUT] = "cut",
 };
@@ -44,6 +45,21 @@ static const char *const end_names[] = {
 	[END_SIGNAL] = "signal",     [END_REFUSED] = "refused",
 };
 _Static_assert(ARRAY_SIZE(end_names) == END_COUNT, "an end has no name");
+
+static const char *const kind_names[] = {
+	[WORKFLOW_KIND_RUN] = "run",
+	[WORKFLOW_KIND_HTTP] = "http",
+	[WORKFLOW_KIND_OBSERVE] = "observe",
+};
+_Static_assert(ARRAY_SIZE(kind_names) == WORKFLOW_KIND_COUNT, "a kind of workflow has no name");
+
+static const char *const detection_names[] = {
+	[DETECTION_NONE] = "none",
+	[DETECTION_FAILURES] = "failures",
+	[DETECTION_WEBHOOK] = "webhook",
+	[DETECTION_COMMAND] = "command",
+};
+_Static_assert(ARRAY_SIZE(detection_names) == DETECTION_COUNT, "a detection has no name");
 
 static const char *name_at(const char *const *names, size_t count, unsigned int index)
 {
@@ -85,6 +101,36 @@ int lift_cause_by_name(const char *name, enum lift_cause *ret_cause)
 	if (index < 0)
 		return index;
 	*ret_cause = (enum lift_cause)index;
+	return 0;
+}
+
+const char *workflow_kind_name(unsigned int kind)
+{
+	return name_at(kind_names, WORKFLOW_KIND_COUNT, kind);
+}
+
+int workflow_kind_by_name(const char *name, enum workflow_kind *ret_kind)
+{
+	int index = index_of(kind_names, WORKFLOW_KIND_COUNT, name);
+
+	if (index < 0)
+		return index;
+	*ret_kind = (enum workflow_kind)index;
+	return 0;
+}
+
+const char *detection_name(unsigned int detection)
+{
+	return name_at(detection_names, DETECTION_COUNT, detection);
+}
+
+int detection_by_name(const char *name, enum detection *ret_detection)
+{
+	int index = index_of(detection_names, DETECTION_COUNT, name);
+
+	if (index < 0)
+		return index;
+	*ret_detection = (enum detection)index;
 	return 0;
 }
 
@@ -165,6 +211,17 @@ int history_add_bucket(struct history *history, const struct bucket *bucket)
 	if (r < 0)
 		return r;
 	history->buckets[history->buckets_count++] = *bucket;
+	return 0;
+}
+
+int history_add_alert(struct history *history, const struct alert *alert)
+{
+	int r = grow((void **)&history->alerts, history->alerts_count, &history->alerts_size,
+		     sizeof(*alert));
+
+	if (r < 0)
+		return r;
+	history->alerts[history->alerts_count++] = *alert;
 	return 0;
 }
 
@@ -253,6 +310,7 @@ void history_free(struct history *history)
 	free(history->attempts);
 	free(history->windows);
 	free(history->buckets);
+	free(history->alerts);
 	free(history->end_text);
 	*history = (struct history){0};
 }

@@ -30,6 +30,7 @@ enum attempt_class {
 	CLASS_EXIT_CODE,   /* the command ended with a code other than 0 */
 	CLASS_KILLED,	   /* the command died of a signal that was not ours */
 	CLASS_NOT_STARTED, /* the command could not be executed, or memory ran out */
+	CLASS_FAULTED,	   /* observed: the kernel did to it what the fault says */
 	CLASS_OVERRUN,	   /* too many units in flight: abandoned without an attempt */
 	CLASS_CUT,	   /* the run ended before the unit did; no outcome */
 	CLASS_COUNT,
@@ -52,6 +53,10 @@ struct attempt {
 	int status;  /* HTTP status or exit code; 0: none */
 	int error;   /* errno of the connection, or the signal; 0: none */
 	int library; /* curl's code; 0: none */
+	bool kept;   /* it went over a connection that was open already */
+	/* Traffic that was there anyway: the tries in one bucket of the kernel's series, all of
+	 * which stand for one outcome. 0: this is one try. */
+	uint64_t observed;
 };
 
 /* One piece of work. Abandoned units have attempts = 0 and class CLASS_OVERRUN. */
@@ -64,7 +69,28 @@ struct unit {
 	uint64_t last_started_at; /* of the attempt that decided */
 	uint64_t ended_at;
 	enum attempt_class class; /* of the attempt that decided */
+	/* Traffic that was there anyway: tries in one bucket of the kernel's series, and those of
+	 * them that failed. 0: this is one piece of work. */
+	uint64_t observed, observed_failures;
 };
+
+/* How much a unit counts for, and how much of it went well. */
+static inline uint64_t unit_tries(const struct unit *unit)
+{
+	return unit->observed ? unit->observed : 1;
+}
+
+static inline uint64_t unit_successes(const struct unit *unit)
+{
+	if (unit->observed)
+		return unit->observed - unit->observed_failures;
+	return unit->class == CLASS_OK;
+}
+
+static inline uint64_t attempt_tries(const struct attempt *attempt)
+{
+	return attempt->observed ? attempt->observed : 1;
+}
 
 /* Why a window ended. */
 enum lift_cause {
@@ -110,9 +136,44 @@ enum run_end {
 const char *run_end_name(unsigned int end);
 int run_end_by_name(const char *name, enum run_end *ret_end);
 
+/* How the units of a workflow come about. */
+enum workflow_kind {
+	WORKFLOW_KIND_RUN,     /* a command */
+	WORKFLOW_KIND_HTTP,    /* a request of the controller's own */
+	WORKFLOW_KIND_OBSERVE, /* traffic that is there anyway, from the kernel's series */
+	WORKFLOW_KIND_COUNT,
+};
+const char *workflow_kind_name(unsigned int kind);
+int workflow_kind_by_name(const char *name, enum workflow_kind *ret_kind);
+
+/* Who noticed the outage: detected_at is its moment. */
+enum detection {
+	DETECTION_NONE,	    /* nobody */
+	DETECTION_FAILURES, /* N failed units in a row, as `detect.failures` says */
+	DETECTION_WEBHOOK,  /* an alert of the system under test, sent to the controller */
+	DETECTION_COMMAND,  /* a command that asks for one; the figure is an interval then */
+	DETECTION_COUNT,
+};
+/* "none", "failures", "webhook", "command"; NULL: no such one. */
+const char *detection_name(unsigned int detection);
+int detection_by_name(const char *name, enum detection *ret_detection);
+
+/* An alert that came, or a command's yes. */
+struct alert {
+	uint32_t workflow;
+	uint64_t after; /* start of the command's last no; 0: there was none, or no command */
+	uint64_t at;
+};
+
 /* What the analysis needs to know of a workflow. */
 struct terms {
 	char *name;
+	enum workflow_kind kind;
+	bool warm;		  /* http: connections are kept between units */
+	bool control;		  /* the same work as control_of's, outside the faults' scope */
+	uint32_t control_of;	  /* index of a workflow, where `control` holds */
+	enum detection detect_by; /* DETECTION_NONE reads as DETECTION_FAILURES */
+	uint64_t observed_faults; /* bit per fault whose traffic it observes */
 	uint64_t every_ns, timeout_ns;
 	uint32_t detect_failures;
 	uint32_t stable_successes;
@@ -139,6 +200,11 @@ struct history {
 	size_t attempts_count, attempts_size;
 	struct window *windows; /* in the order of their start */
 	size_t windows_count, windows_size;
+	struct alert *alerts; /* in the order of their arrival */
+	size_t alerts_count, alerts_size;
+	uint32_t rule_faults[FAULT_RULES_MAX]; /* the fault of each rule of the plan */
+	size_t rules_count;
+	uint64_t packet_rules; /* bit per rule: its hits are packets */
 	struct bucket *buckets;
 	size_t buckets_count, buckets_size;
 	uint64_t bucket_ns;  /* width of a bucket */
@@ -162,6 +228,7 @@ int history_add_unit(struct history *history, const struct unit *unit);
 int history_add_attempt(struct history *history, const struct attempt *attempt);
 int history_add_window(struct history *history, const struct window *window);
 int history_add_bucket(struct history *history, const struct bucket *bucket);
+int history_add_alert(struct history *history, const struct alert *alert);
 
 /* Closes the open windows of `fault` (UINT32_MAX: of every fault); the end lies in [first, last],
  * and never after a window's planned end, in which case the cause stays planned. */

@@ -72,10 +72,11 @@ ssize_t recovery_stable(const struct view *view, const struct terms *terms, uint
 		}
 		if (!eligible)
 			continue;
-		if (count++ == 0) {
+		if (count == 0) {
 			first = i;
 			latest = 0;
 		}
+		count += unit_tries(unit);
 		if (unit->ended_at > latest)
 			latest = unit->ended_at;
 		if (count >= terms->stable_successes && latest > lifted &&
@@ -117,7 +118,7 @@ static uint64_t streak_first_end(const struct view *view, size_t first)
 void recovery_failures(const struct history *history, uint32_t workflow,
 		       const struct episode *episode, struct workflow_result *result)
 {
-	uint32_t row = 0;
+	uint64_t row = 0;
 
 	for (size_t i = 0; i < history->units_count; i++) {
 		const struct unit *unit = &history->units[i];
@@ -131,8 +132,11 @@ void recovery_failures(const struct history *history, uint32_t workflow,
 		if (!result->affected)
 			result->first_failure_at = unit->ended_at;
 		result->affected = true;
-		if (++row == history->workflows[workflow].detect_failures && !result->detected_at)
-			result->detected_at = unit->ended_at;
+		row += unit_tries(unit);
+		if (row < history->workflows[workflow].detect_failures || result->detected_at)
+			continue;
+		result->detected_at = unit->ended_at;
+		result->detected_by = DETECTION_FAILURES;
 	}
 }
 
@@ -161,14 +165,6 @@ void recovery_first_success(const struct history *history, uint32_t workflow,
 	};
 }
 
-static struct figure censored(uint64_t last_failure, uint64_t origin)
-{
-	uint64_t low = since(last_failure, origin);
-
-	return (struct figure){
-		.state = FIGURE_CENSORED, .ns = low, .low_ns = low, .high_ns = UINT64_MAX};
-}
-
 /* stable_at, the figures that hang on it, and relapses. */
 void recovery_find(const struct history *history, uint32_t workflow, const struct episode *episode,
 		   const struct view *view, struct workflow_result *result)
@@ -179,8 +175,8 @@ void recovery_find(const struct history *history, uint32_t workflow, const struc
 
 	if (first < 0) {
 		low = last_failure_start(history, workflow, episode->injected_first, UINT64_MAX);
-		result->recover = censored(low, episode->lifted_last);
-		result->outage = censored(low, result->first_failure_at);
+		result->recover = figure_censored(low, episode->lifted_last);
+		result->outage = figure_censored(low, result->first_failure_at);
 		return;
 	}
 	result->recovered = true;
@@ -203,16 +199,46 @@ void recovery_find(const struct history *history, uint32_t workflow, const struc
 		result->relapses += view->units[i].class != CLASS_OK;
 }
 
-void recovery_detection(const struct episode *episode, struct workflow_result *result)
+/* The first alert that came once the fault acted; what came before was about something else. */
+static const struct alert *alert_of(const struct history *history, uint32_t workflow,
+				    const struct episode *episode)
 {
-	uint64_t ns = since(result->detected_at, episode->effective_at);
+	for (size_t i = 0; i < history->alerts_count; i++) {
+		const struct alert *alert = &history->alerts[i];
 
-	if (!episode->effective_at)
+		if (alert->workflow == workflow && alert->at >= episode->effective_at &&
+		    alert->at <= episode->observed_until)
+			return alert;
+	}
+	return NULL;
+}
+
+void recovery_detection(const struct history *history, uint32_t workflow,
+			const struct episode *episode, struct workflow_result *result)
+{
+	enum detection by = history->workflows[workflow].detect_by;
+	uint64_t from = episode->effective_at, after = 0;
+	bool told = by == DETECTION_WEBHOOK || by == DETECTION_COMMAND;
+
+	if (told) {
+		const struct alert *alert = from ? alert_of(history, workflow, episode) : NULL;
+
+		result->detected_at = alert ? alert->at : 0;
+		result->detected_by = alert ? by : DETECTION_NONE;
+		after = alert ? alert->after : 0;
+	}
+	if (!from || (!result->affected && !result->detected_at))
 		return;
 	if (!result->detected_at)
-		result->detect = censored(episode->observed_until, episode->effective_at);
-	else if (result->detected_at >= episode->effective_at)
-		result->detect = (struct figure){FIGURE_VALUE, ns, ns, ns};
+		result->detect = figure_censored(episode->observed_until, from);
+	else if (result->detected_at >= from)
+		result->detect = (struct figure){
+			.state = FIGURE_VALUE,
+			.ns = result->detected_at - from,
+			.low_ns = by == DETECTION_COMMAND ? since(after, from)
+							  : result->detected_at - from,
+			.high_ns = result->detected_at - from,
+		};
 }
 
 bool recovery_observable(const struct terms *terms, const struct episode *episode)

@@ -222,6 +222,7 @@ static void renew(struct gate_task *task, uint32_t injection)
 	if (task->injection == injection)
 		return;
 	task->injection = injection;
+	task->matched = 0;
 	task->hits = 0;
 	task->connections = 0;
 	task->spent = false;
@@ -238,7 +239,7 @@ static enum fault_reason judge(struct gate *gate, struct gate_task *task, uint64
 	if (reason != FAULT_REASON_HIT)
 		return reason;
 	share = effect_share_at(&task->rule.rule, &window, now);
-	if (!effect_share(gate_random(gate), 0, 0, task->rule.index, share))
+	if (!effect_share(gate->control->seed, task->matched++, task->rule.index, share))
 		return FAULT_REASON_SHARE;
 	return claim(gate, task);
 }

@@ -81,6 +81,7 @@ struct gate_task {
 	struct gate_counts counts; /* since they were last sent */
 	/* Of this injection: */
 	uint32_t injection;
+	uint64_t matched; /* requests that were numbered for their draw */
 	uint64_t hits, connections;
 	bool spent; /* its budget is */
 	bool live;  /* as it was at the last look */

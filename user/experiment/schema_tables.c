@@ -109,16 +109,18 @@ static const struct schema_key scope_keys[] = {
 static const struct schema_key workflow_keys[] = {
 	[WORKFLOW_RUN] = {"run", SCHEMA_LIST, .type_text = "list of a program and its arguments",
 			  .example = "[./provision.sh, --once]",
-			  .help = "A command; exit status 0 is success. No shell reads it. Either "
-				  "`run` or `http` is needed.",
+			  .help = "A command; exit status 0 is success. No shell reads it. One of "
+				  "`run`, `http` and `observe` is needed.",
 			  NO_FIELD},
 	[WORKFLOW_HTTP] = {"http", SCHEMA_MAP, .example = "{get: \"http://store.example/\"}",
 			   .help = "An HTTP request.", NO_FIELD},
-	[WORKFLOW_EVERY] = {"every", SCHEMA_DURATION, .required = true, .low = 10 * NS_PER_MS,
-			    .high = HOUR, .example = "2s",
+	[WORKFLOW_EVERY] = {"every", SCHEMA_DURATION,
+			    .fallback_text = "required, but not of `observe`",
+			    .low = 10 * NS_PER_MS, .high = HOUR, .example = "2s",
 			    .help = "Period; units start on schedule however long others take.",
 			    FIELD(struct workflow, every_ns)},
-	[WORKFLOW_TIMEOUT] = {"timeout", SCHEMA_DURATION, .required = true, .low = NS_PER_MS,
+	[WORKFLOW_TIMEOUT] = {"timeout", SCHEMA_DURATION,
+			      .fallback_text = "required, but not of `observe`", .low = NS_PER_MS,
 			      .high = HOUR, .example = "30s",
 			      .help = "Longest time of one attempt; then it is ended and has "
 				      "failed.",
@@ -133,6 +135,16 @@ static const struct schema_key workflow_keys[] = {
 			     .help = "When an outage counts as noticed.", NO_FIELD},
 	[WORKFLOW_STABLE] = {"stable", SCHEMA_MAP, .example = "{successes: 10, for: 5s}",
 			     .help = "When the workflow counts as recovered.", NO_FIELD},
+	[WORKFLOW_OBSERVE] = {"observe", SCHEMA_ANY, .type_text = "fault, or list of faults",
+			      .example = "tokens",
+			      .help = "Nothing is run: the traffic that these faults match is "
+				      "measured as the kernel sees it.",
+			      NO_FIELD},
+	[WORKFLOW_CONTROL] = {"control", SCHEMA_LINE, .type_text = "workflow", .high = 48,
+			      .example = "pull",
+			      .help = "This is the control group of that workflow: the same work "
+				      "outside the faults' scope. It is measured and not judged.",
+			      FIELD(struct workflow, control)},
 };
 
 #define HTTP_METHOD_KEY(name)                                                                      \
@@ -199,9 +211,21 @@ static const struct schema_key budget_keys[] = {
 };
 
 static const struct schema_key detect_keys[] = {
-	{"failures", SCHEMA_COUNT, .fallback = "3", .low = 1, .high = 1000, .example = "3",
-	 .help = "Failed units in a row after which the outage is noticed.",
-	 FIELD(struct workflow, detect_failures)},
+	[DETECT_FAILURES] = {"failures", SCHEMA_COUNT, .fallback = "3", .low = 1, .high = 1000,
+			     .example = "3",
+			     .help = "Failed units in a row after which the outage is noticed.",
+			     FIELD(struct workflow_detect, failures)},
+	[DETECT_WEBHOOK] = {"webhook", SCHEMA_LINE, .type_text = "URL", .high = 255,
+			    .example = "\"http://127.0.0.1:9467/alert\"",
+			    .help = "It is noticed when an alert is sent here: faultctl listens at "
+				    "this address.",
+			    FIELD(struct workflow_detect, webhook)},
+	[DETECT_COMMAND] = {"command", SCHEMA_LIST,
+			    .type_text = "list of a program and its arguments",
+			    .example = "[./alert-is-firing.sh]",
+			    .help = "It is noticed when this command, asked once a second from the "
+				    "inject on, ends with 0.",
+			    NO_FIELD},
 };
 
 static const struct schema_key stable_keys[] = {
