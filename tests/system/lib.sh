@@ -18,6 +18,7 @@ readonly TESTBED=$source_tree/scripts/testbed
 # shellcheck disable=SC2034 # for the tests
 readonly CLIENTS=$source_tree/tests/harness/clients
 readonly SECOND_NS=1000000000
+readonly API_SECONDS=${API_SECONDS:-10} # how long a call to the daemon may take
 
 daemon_pid=
 daemon_status= # exit status of the daemon last stopped
@@ -202,7 +203,7 @@ stop_daemon() {
 api() {
 	local answer
 
-	answer=$(curl --silent --show-error --max-time 10 --unix-socket "$TESTBED_SOCKET" \
+	answer=$(curl --silent --show-error --max-time "$API_SECONDS" --unix-socket "$TESTBED_SOCKET" \
 		--request "$1" --write-out '\n%{http_code}' \
 		${3:+--header 'Content-Type: application/json' --data-binary "$3"} \
 		"http://faultd/v1$2") || fail "$1 /v1$2: no answer"

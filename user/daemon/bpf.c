@@ -135,47 +135,6 @@ struct bpf_program *programs_find(const struct programs *programs, const char *n
 	return bpf_object__find_program_by_name(programs->skeleton->obj, name);
 }
 
-/* Last line of the verifier's log that says something; its own last ones are statistics. */
-static const char *verifier_complaint(char *log)
-{
-	const char *complaint = "";
-	char *line, *rest = log;
-
-	while ((line = strsep(&rest, "\n")))
-		if (*line && strncmp(line, "processed ", 10) &&
-		    strncmp(line, "verification time ", 18) && strncmp(line, "stack depth ", 12))
-			complaint = line;
-	return complaint;
-}
-
-/* Loads the object; on failure names the program that the verifier refused, with its last word. */
-static int load(struct programs *programs, struct failure *failure)
-{
-	_cleanup_free_ char *log = calloc(1, VERIFIER_LOG_SIZE);
-	int r;
-
-	if (!log)
-		return fail(failure, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = programs_find(programs, program_table[i].name);
-
-		if (bpf_program__autoload(program))
-			bpf_program__set_log_buf(program, log, VERIFIER_LOG_SIZE);
-	}
-	r = faultd_bpf__load(programs->skeleton);
-	if (!r)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = programs_find(programs, program_table[i].name);
-
-		if (bpf_program__autoload(program) && bpf_program__fd(program) < 0)
-			return fail(failure, r, "loading %s: %s; verifier: %s",
-				    program_table[i].name, programs_cause(r),
-				    verifier_complaint(log));
-	}
-	return fail(failure, r, "loading the kernel programs: %s", programs_cause(r));
-}
-
 /* What the programs cannot know at build time. */
 static void configure(struct faultd_bpf *skeleton)
 {
@@ -532,7 +491,7 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	if (!r)
 		r = prepare_room(programs, classified, failure);
 	if (!r)
-		r = load(programs, failure);
+		r = programs_load(programs, failure);
 	if (!r)
 		r = open_views(programs, failure);
 	if (!r)
