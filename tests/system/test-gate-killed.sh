@@ -19,7 +19,7 @@ rule='{"fault": "denied", "effect": "answer", "tls": "terminate", "answer": {"st
 
 # tcp_pages: memory of all TCP sockets of the host under test.
 tcp_pages() {
-	client awk '$1 == "TCP:" { print $NF }' /proc/net/sockstat
+	client sed -n 's/^TCP:.* //p' /proc/net/sockstat
 }
 
 # disturb SIGNAL [LATER]: 1,000 requests a second to the faulted name and 100 to another one, and in
