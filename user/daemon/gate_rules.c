@@ -222,7 +222,7 @@ static void renew(struct gate_task *task, uint32_t injection)
 	if (task->injection == injection)
 		return;
 	task->injection = injection;
-	task->matched = 0;
+	task->numbered = 0;
 	task->hits = 0;
 	task->connections = 0;
 	task->spent = false;
@@ -239,7 +239,7 @@ static enum fault_reason judge(struct gate *gate, struct gate_task *task, uint64
 	if (reason != FAULT_REASON_HIT)
 		return reason;
 	share = effect_share_at(&task->rule.rule, &window, now);
-	if (!effect_share(gate->control->seed, task->matched++, task->rule.index, share))
+	if (!effect_share(gate->control->seed, task->numbered++, task->rule.index, share))
 		return FAULT_REASON_SHARE;
 	return claim(gate, task);
 }
@@ -289,6 +289,8 @@ void gate_rules_send(struct gate *gate, uint64_t now)
 {
 	static const struct gate_counts none;
 
+	if (now < gate->counted_at + GATE_COUNTS_NS)
+		return;
 	gate->counted_at = now;
 	for (uint32_t i = 0; i < FAULT_RULES_MAX; i++) {
 		struct gate_task *task = &gate->tasks[i];
