@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make | check | check-unit | check-system | demo | lint | fmt | install | clean; SANITIZE=1, V=1
+# make | check | check-unit | check-system | kernels | demo | demo-compare | lint | fmt | install | clean; SANITIZE=1, V=1
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -150,8 +150,18 @@ check-system: all tests
 bench: all
 	for script in ./tests/bench/accuracy*.sh; do $$script || exit 1; done
 
+# The effects on older kernels under qemu; needs root, takes a quarter of an hour.
+kernels: all
+	BUILD=$(BUILD) ./tests/kernels/run
+
 demo: all
 	./scripts/run-demo
+
+# Naive retries against jittered backoff, then a cliff against a staged release: about 5 minutes.
+demo-compare: all
+	./scripts/run-demo --compare 4 experiments/compare-naive-cliff.yaml \
+		experiments/compare-jittered-cliff.yaml experiments/compare-naive-cliff.yaml \
+		experiments/compare-naive-staged.yaml
 
 lint: all
 	./scripts/lint
@@ -167,6 +177,6 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all bench check check-unit check-bpf check-system clean demo fmt install lint tests
+.PHONY: all bench check check-unit check-bpf check-system clean demo demo-compare fmt install kernels lint tests
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -119,6 +119,38 @@ FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
 	return verdict_say(fault_control, FAULT_REASON_HIT);
 }
 
+/*
+ * As rule_verdict, without the share: whether `rule` acts at all. The gate draws the shares of what
+ * it ends.
+ */
+FAULT_SCAN int rule_live(__u32 index, __u64 now)
+{
+	struct fault_window *window = bpf_map_lookup_elem(&windows, &index);
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	struct fault_control *fault_control = control_get();
+	enum fault_reason reason;
+
+	if (!fault_control || !window || !rule)
+		return FAULT_REASON_KERNEL_ERROR;
+	if (fault_control->flags & FAULT_CONTROL_SHADOW)
+		return FAULT_REASON_SHADOW;
+	reason = effect_live(fault_control, window, now);
+	if (reason == FAULT_REASON_HIT && rule_is_spent(rule, window, index))
+		return FAULT_REASON_BUDGET;
+	return reason;
+}
+
+/* Whether any rule of `mask` acts. */
+FAULT_SCAN int rules_live(__u64 mask, __u64 now)
+{
+	int i;
+
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1)
+		if (rule_live(mask_lowest(mask), now) == FAULT_REASON_HIT)
+			return 1;
+	return 0;
+}
+
 /* Whether the service that an overload rule plays rejects a request now. */
 static __always_inline int meter_rejects(struct rule_meter *meter, const struct fault_rule *rule,
 					 __u32 injection, __u64 now)

@@ -155,35 +155,6 @@ void analysis_free(struct analysis *analysis)
 	*analysis = (struct analysis){0};
 }
 
-bool analysis_steady(const struct history *history, uint64_t until, char *ret_reason, size_t size)
-{
-	for (size_t i = 0; i < history->workflows_count; i++) {
-		unsigned long long units = 0, failures = 0;
-
-		for (size_t j = 0; j < history->units_count; j++) {
-			const struct unit *unit = &history->units[j];
-
-			if (!view_holds(unit, (uint32_t)i, 0, until))
-				continue;
-			units++;
-			failures += unit->class != CLASS_OK;
-		}
-		if (units < BASELINE_UNITS_MIN) {
-			snprintf(ret_reason, size,
-				 "workflow %s: %llu units ended in the baseline, %d are needed",
-				 history->workflows[i].name, units, BASELINE_UNITS_MIN);
-			return false;
-		}
-		if (failures * 1000000 > units * BASELINE_FAILURES_PPM) {
-			snprintf(ret_reason, size,
-				 "workflow %s: %llu of %llu units failed in the baseline",
-				 history->workflows[i].name, failures, units);
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool workflow_settled(const struct history *history, uint32_t workflow,
 			     const struct episode *episode, uint64_t now)
 {
@@ -212,8 +183,9 @@ bool analysis_settled(const struct history *history, uint64_t now)
 	if (last && (!last->lifted_last || last->lifted_last > now))
 		settled = false;
 	for (size_t i = 0; last && i < history->workflows_count && settled; i++)
-		settled = since(now, last->lifted_last) >= history->workflows[i].stable_span_ns &&
-			  workflow_settled(history, (uint32_t)i, last, now);
+		settled = history->workflows[i].control ||
+			  (since(now, last->lifted_last) >= history->workflows[i].stable_span_ns &&
+			   workflow_settled(history, (uint32_t)i, last, now));
 	analysis_free(&analysis);
 	return settled;
 }

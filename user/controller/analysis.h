@@ -15,6 +15,10 @@
 /* A baseline needs this many units of each workflow, and at most this share of failures. */
 #define BASELINE_UNITS_MIN    3
 #define BASELINE_FAILURES_PPM 50000
+/* From so many successes on its latency must not trend: the median of the second half of them is
+ * at most twice that of the first half, or within this slack of it. */
+#define BASELINE_TREND_UNITS 20
+#define BASELINE_TREND_NS    20000000ULL
 
 /*
  * Rates after the lift are taken over windows of 10 s, or of 10 periods where those are longer, so
@@ -168,7 +172,7 @@ void analysis_free(struct analysis *analysis);
 
 /*
  * Whether units that ended before `until` make a steady baseline for every workflow; when not,
- * `ret_reason` says why in one line.
+ * `ret_reason` says why in one line. Without memory a trend is not looked for. In baseline.c.
  */
 bool analysis_steady(const struct history *history, uint64_t until, char *ret_reason, size_t size);
 

@@ -12,24 +12,6 @@ static inline uint64_t since(uint64_t later, uint64_t earlier)
 	return later > earlier ? later - earlier : 0;
 }
 
-/* How much a unit counts for, and how much of it went well. */
-static inline uint64_t unit_tries(const struct unit *unit)
-{
-	return unit->observed ? unit->observed : 1;
-}
-
-static inline uint64_t unit_successes(const struct unit *unit)
-{
-	if (unit->observed)
-		return unit->observed - unit->observed_failures;
-	return unit->class == CLASS_OK;
-}
-
-static inline uint64_t attempt_tries(const struct attempt *attempt)
-{
-	return attempt->observed ? attempt->observed : 1;
-}
-
 /* A figure that counts from `origin` and was still not there at `last`. */
 static inline struct figure figure_censored(uint64_t last, uint64_t origin)
 {

@@ -252,16 +252,23 @@ static int compare_figure(const struct comparison *comparison, struct compared_w
 	return 0;
 }
 
-/* Where a lift takes time the outage counts: it begins and ends where people feel it. */
-static bool has_staged_lift(const struct comparison *comparison)
+/*
+ * Where several faults come together, or a lift takes time, the end of the last one says little of
+ * when the work was well again: the outage counts, which begins and ends where people feel it.
+ */
+static bool outage_counts(const struct comparison *comparison, size_t episode)
 {
 	for (size_t i = 0; i < comparison->variants_count; i++) {
 		for (size_t j = 0; j < comparison->variants[i].runs_count; j++) {
-			const struct history *history = &comparison->variants[i].runs[j].history;
+			const struct compared_run *run = &comparison->variants[i].runs[j];
+			const struct episode *here;
 
-			for (size_t k = 0; k < history->windows_count; k++)
-				if (history->windows[k].falls_at)
-					return true;
+			if (episode >= run->analysis.episodes_count)
+				continue;
+			here = &run->analysis.episodes[episode];
+			if (here->windows_count > 1 ||
+			    run->history.windows[here->first_window].falls_at)
+				return true;
 		}
 	}
 	return false;
@@ -289,8 +296,7 @@ static void count_outcomes(const struct variant *variant, struct compared_workfl
 	workflow->passed[side] = statistics_wilson(passed, runs);
 }
 
-static int workflow_add(struct comparison *comparison, const char *name, size_t episode,
-			bool staged)
+static int workflow_add(struct comparison *comparison, const char *name, size_t episode)
 {
 	struct compared_workflow *grown, *workflow;
 	int r = 0;
@@ -304,7 +310,7 @@ static int workflow_add(struct comparison *comparison, const char *name, size_t 
 	*workflow = (struct compared_workflow){
 		.name = name,
 		.episode = episode,
-		.headline = staged ? COMPARED_OUTAGE : COMPARED_RECOVER,
+		.headline = outage_counts(comparison, episode) ? COMPARED_OUTAGE : COMPARED_RECOVER,
 	};
 	for (size_t i = 0; i < comparison->variants_count; i++)
 		count_outcomes(&comparison->variants[i], workflow, i);
@@ -317,7 +323,6 @@ static int workflow_add(struct comparison *comparison, const char *name, size_t 
 static int compare_workflows(struct comparison *comparison)
 {
 	const struct variant *first = &comparison->variants[0];
-	bool staged = has_staged_lift(comparison);
 	const struct compared_run *run = NULL;
 	int r = 0;
 
@@ -326,7 +331,7 @@ static int compare_workflows(struct comparison *comparison)
 			run = &first->runs[i];
 	for (size_t i = 0; run && i < run->analysis.episodes_count; i++)
 		for (size_t j = 0; j < run->history.workflows_count && r == 0; j++)
-			r = workflow_add(comparison, run->history.workflows[j].name, i, staged);
+			r = workflow_add(comparison, run->history.workflows[j].name, i);
 	return r;
 }
 

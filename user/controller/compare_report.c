@@ -17,11 +17,15 @@ enum { TEXT_SIZE = 64 };
 
 static const char letters[COMPARE_VARIANTS_MAX] = {'A', 'B'};
 
-/* A value in its unit; `signed_value` with its sign. */
+/* A value in its unit, a difference with its sign. */
 static void put_value(char text[TEXT_SIZE], enum compared_unit unit, double value, bool difference)
 {
-	const char *sign = difference && value > 0 ? "+" : "";
+	const char *sign;
 
+	/* A zero has no sign, also where more digits would show one. */
+	if (fabs(value) < (unit == COMPARED_SHARE ? 0.0005 : 0.005))
+		value = 0;
+	sign = difference && value > 0 ? "+" : "";
 	if (isnan(value))
 		snprintf(text, TEXT_SIZE, "-");
 	else if (isinf(value))

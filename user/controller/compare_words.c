@@ -121,8 +121,11 @@ void compare_sentence(const struct compared_workflow *workflow, enum compared_fi
 	put_interval(&compared->difference, sign, scale, unit, precision, interval,
 		     sizeof(interval));
 	if (compared->better < 0)
-		snprintf(ret_text, size, "%s: no difference is shown; B - A is %s%s%s",
-			 phrases[figure].noun, amount, unit, interval);
+		snprintf(ret_text, size, "%s: %s; B - A is %s%s%s", phrases[figure].noun,
+			 compared->difference.confidence < COMPARE_CONFIDENCE - 1e-9
+				 ? "too few runs to tell"
+				 : "no difference is shown",
+			 amount, unit, interval);
 	else
 		snprintf(ret_text, size, "%s%s%s%s%s", phrases[figure].lead, amount, unit,
 			 value < 0 ? phrases[figure].less : phrases[figure].more, interval);
@@ -163,7 +166,7 @@ void compare_conclude(struct comparison *comparison)
 	}
 	if (!telling) {
 		snprintf(comparison->conclusion, sizeof(comparison->conclusion),
-			 "neither is better: no interval leaves 0 out");
+			 "neither is shown to be better");
 		return;
 	}
 	best = &telling->figures[telling->headline];

@@ -116,12 +116,13 @@ static enum attempt_class class_of_status(const struct http_request *request, in
 static void collect(const struct http_transfer *transfer, CURLcode code,
 		    struct http_result *ret_result)
 {
-	long status = 0, error = 0, connections = 0;
+	long status = 0, error = 0, connections = 0, sent = 0;
 	curl_off_t connect_us = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
 	curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+	curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
 	curl_easy_getinfo(transfer->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
 	if (code == CURLE_OK)
 		error = 0; /* curl leaves what an earlier address of the host met */
@@ -134,6 +135,7 @@ static void collect(const struct http_transfer *transfer, CURLcode code,
 		.started_at = transfer->started_at,
 		.ended_at = clock_boottime_ns(),
 		.connect_ns = connections > 0 ? (uint64_t)connect_us * NS_PER_US : 0,
+		.kept = connections == 0 && sent > 0,
 		.bytes = transfer->bytes,
 		.body = transfer->body ? transfer->body : "",
 		.body_length = transfer->length,

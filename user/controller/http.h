@@ -23,6 +23,7 @@ struct http_result {
 	int library;		  /* curl's code */
 	uint64_t started_at, ended_at;
 	uint64_t connect_ns; /* until the TCP connection stood; 0: none or reused */
+	bool kept;	     /* the request went over a connection that was open already */
 	uint64_t bytes;	     /* of the body, whether kept or not */
 	const char *body;    /* NUL-terminated, at most `keep` bytes; valid in the callback */
 	size_t body_length;

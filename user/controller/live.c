@@ -70,18 +70,20 @@ void live_free(struct live *live)
 bool live_unit(struct live *live, const struct unit *unit)
 {
 	struct live_workflow *workflow = &live->workflows[unit->workflow];
-	bool ok = unit->class == CLASS_OK, changed = ok != (workflow->last == CLASS_OK);
+	bool changed = (unit->class == CLASS_OK) != (workflow->last == CLASS_OK);
+	uint64_t successes = unit_successes(unit), tries = unit_tries(unit);
 
-	workflow->successes += ok;
-	workflow->failures += !ok;
+	workflow->successes += successes;
+	workflow->failures += tries - successes;
 	workflow->last = unit->class;
-	count(live, &workflow->line, unit->ended_at, ok, 1);
+	count(live, &workflow->line, unit->ended_at, successes, tries);
 	return changed;
 }
 
 void live_buckets(struct live *live, const struct history *history)
 {
-	for (; live->workflows && live->buckets_seen < history->buckets_count; live->buckets_seen++) {
+	for (; live->workflows && live->buckets_seen < history->buckets_count;
+	     live->buckets_seen++) {
 		const struct bucket *bucket = &history->buckets[live->buckets_seen];
 
 		count(live, &live->hits, bucket->at, bucket->hits, 1);

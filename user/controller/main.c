@@ -16,7 +16,7 @@
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
 enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
 enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f', KEY_REPEAT = 'k', KEY_COMPARE = 'c' };
-enum { KEY_AUTHORITY = 'C', KEY_LIFETIME = 'l', KEY_REPLACE = 't', KEY_CHECK = 'e' };
+enum { KEY_AUTHORITY = 'C', KEY_LIFETIME = 'l', KEY_REPLACE = 't', KEY_CHECK = 'h' };
 /* In struct verb: -o of those that print reports of a run, any number of them. */
 enum { LETTER_REPORT = 'O' };
 

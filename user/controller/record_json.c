@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "user/controller/record_json.h"
+#include "user/controller/record_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,47 +29,6 @@ static void put(json_t *object, const char *key, uint64_t value)
 	json_object_set_new(object, key, json_integer(number(value)));
 }
 
-static json_t *budget_to_json(const struct workflow_budget *budget)
-{
-	json_t *object = json_object();
-
-	if (budget->has_detect)
-		put(object, "detect_ns", budget->detect_ns);
-	if (budget->has_recover)
-		put(object, "recover_ns", budget->recover_ns);
-	if (budget->has_outage)
-		put(object, "outage_ns", budget->outage_ns);
-	if (budget->has_amplification)
-		json_object_set_new(object, "amplification", json_real(budget->amplification));
-	if (budget->has_availability)
-		put(object, "availability_ppm", budget->availability);
-	return object;
-}
-
-static void budget_from_json(const json_t *object, struct workflow_budget *budget)
-{
-	budget->has_detect = json_object_get(object, "detect_ns");
-	budget->detect_ns = json_u64(object, "detect_ns");
-	budget->has_recover = json_object_get(object, "recover_ns");
-	budget->recover_ns = json_u64(object, "recover_ns");
-	budget->has_outage = json_object_get(object, "outage_ns");
-	budget->outage_ns = json_u64(object, "outage_ns");
-	budget->has_amplification = json_object_get(object, "amplification");
-	budget->amplification = json_number_value(json_object_get(object, "amplification"));
-	budget->has_availability = json_object_get(object, "availability_ppm");
-	budget->availability = (uint32_t)json_u64(object, "availability_ppm");
-}
-
-json_t *record_of_terms(const struct workflow *workflow)
-{
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "name", workflow->name, "every_ns",
-			 number(workflow->every_ns), "timeout_ns", number(workflow->timeout_ns),
-			 "detect_failures", number(workflow->detect_failures), "stable_successes",
-			 number(workflow->stable_successes), "stable_span_ns",
-			 number(workflow->stable_span_ns), "budget",
-			 budget_to_json(&workflow->budget));
-}
-
 json_t *record_of_attempt(const struct history *history, const struct attempt *attempt,
 			  const char *detail, size_t detail_length)
 {
@@ -93,6 +52,8 @@ json_t *record_of_attempt(const struct history *history, const struct attempt *a
 	for (size_t i = 0; record && i < ARRAY_SIZE(optional); i++)
 		if (optional[i].value)
 			put(record, optional[i].key, optional[i].value);
+	if (record && attempt->kept)
+		json_object_set_new(record, "kept", json_true());
 	if (record && detail_length) {
 		json_t *text = json_stringn(detail, detail_length);
 
@@ -140,20 +101,12 @@ static int apply_header(struct history *history, const json_t *record, struct fa
 		return -ENOMEM;
 	json_array_foreach(workflows, i, item)
 	{
-		struct terms *terms = &history->workflows[i];
+		int r;
 
-		if (!json_text(item, "name"))
-			return fail(failure, -EINVAL, "a workflow has no name");
-		terms->name = strdup(json_text(item, "name"));
-		if (!terms->name)
-			return -ENOMEM;
 		history->workflows_count++;
-		terms->every_ns = json_u64(item, "every_ns");
-		terms->timeout_ns = json_u64(item, "timeout_ns");
-		terms->detect_failures = (uint32_t)json_u64(item, "detect_failures");
-		terms->stable_successes = (uint32_t)json_u64(item, "stable_successes");
-		terms->stable_span_ns = json_u64(item, "stable_span_ns");
-		budget_from_json(json_object_get(item, "budget"), &terms->budget);
+		r = record_terms(item, &history->workflows[i], failure);
+		if (r < 0)
+			return r;
 	}
 	json_array_foreach(faults, i, item)
 	{
@@ -162,7 +115,8 @@ static int apply_header(struct history *history, const json_t *record, struct fa
 		if (strings_add(&history->faults, name ? name : "") < 0)
 			return -ENOMEM;
 	}
-	return 0;
+	record_rules(json_object_get(json_object_get(record, "plan"), "rules"), history);
+	return record_relations(workflows, history, failure);
 }
 
 static int apply_start(struct history *history, const json_t *record, struct failure *failure)
@@ -213,6 +167,7 @@ static int apply_attempt(struct history *history, const json_t *record, struct f
 		.status = (int)json_u64(record, "status"),
 		.error = (int)json_u64(record, "errno"),
 		.library = (int)json_u64(record, "library"),
+		.kept = json_is_true(json_object_get(record, "kept")),
 	};
 	int index = find_workflow(history, record, failure);
 
@@ -356,39 +311,6 @@ static int apply_event(struct history *history, const json_t *record, struct fai
 	return 0;
 }
 
-static int apply_series(struct history *history, const json_t *record, struct failure *failure)
-{
-	const json_t *buckets = json_object_get(record, "buckets"), *item;
-	uint64_t origin = json_u64(record, "started_ns"), width = json_u64(record, "bucket_ns");
-	json_int_t values[6];
-	size_t i;
-
-	json_array_foreach(buckets, i, item)
-	{
-		struct bucket bucket;
-		int r;
-
-		if (json_unpack((json_t *)item, "[IIIIII]", &values[0], &values[1], &values[2],
-				&values[3], &values[4], &values[5]) < 0)
-			return fail(failure, -EINVAL, "a bucket is not six numbers or more");
-		bucket = (struct bucket){
-			.at = origin + (uint64_t)values[1] * width,
-			.rule = (uint32_t)values[0],
-			.connects = (uint64_t)values[2],
-			.requests = (uint64_t)values[3],
-			.hits = (uint64_t)values[4],
-			.passes = (uint64_t)values[5],
-			/* Journals of before there were overloads do not hold these. */
-			.admitted = (uint64_t)json_integer_value(json_array_get(item, 6)),
-			.rejected = (uint64_t)json_integer_value(json_array_get(item, 7)),
-		};
-		r = history_add_bucket(history, &bucket);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 /* What the kernel says of each rule; a second source of first hits beside the events. */
 static int apply_counters(struct history *history, const json_t *record, struct failure *failure)
 {
@@ -408,6 +330,20 @@ static int apply_counters(struct history *history, const json_t *record, struct 
 			history->admitting |= 1ULL << (index % FAULT_RULES_MAX);
 	}
 	return 0;
+}
+
+static int apply_alert(struct history *history, const json_t *record, struct failure *failure)
+{
+	struct alert alert = {
+		.after = json_u64(record, "after_ns"),
+		.at = json_u64(record, "at_ns"),
+	};
+	int index = find_workflow(history, record, failure);
+
+	if (index < 0)
+		return -EINVAL;
+	alert.workflow = (uint32_t)index;
+	return history_add_alert(history, &alert);
 }
 
 static int apply_abort(struct history *history, const json_t *record, struct failure *failure)
@@ -443,9 +379,9 @@ static const struct {
 } kinds[] = {
 	{"header", apply_header},     {"armed", apply_armed}, {"start", apply_start},
 	{"attempt", apply_attempt},   {"unit", apply_unit},   {"inject", apply_inject},
-	{"lift", apply_lift},	      {"event", apply_event}, {"series", apply_series},
-	{"counters", apply_counters}, {"abort", apply_abort}, {"lost", apply_lost},
-	{"end", apply_end},
+	{"lift", apply_lift},	      {"event", apply_event}, {"series", record_series},
+	{"counters", apply_counters}, {"abort", apply_abort}, {"alert", apply_alert},
+	{"lost", apply_lost},	      {"end", apply_end},
 };
 
 int record_apply(struct history *history, const json_t *record, struct failure *failure)

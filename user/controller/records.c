@@ -24,6 +24,7 @@ static const char *const class_names[] = {
 	[CLASS_EXIT_CODE] = "exit_code",
 	[CLASS_KILLED] = "killed",
 	[CLASS_NOT_STARTED] = "not_started",
+	[CLASS_FAULTED] = "faulted",
 	[CLASS_OVERRUN] = "overrun",
 	[CLASS_CUT] = "cut",
 };

@@ -30,6 +30,7 @@ enum attempt_class {
 	CLASS_EXIT_CODE,   /* the command ended with a code other than 0 */
 	CLASS_KILLED,	   /* the command died of a signal that was not ours */
 	CLASS_NOT_STARTED, /* the command could not be executed, or memory ran out */
+	CLASS_FAULTED,	   /* observed: the kernel did to it what the fault says */
 	CLASS_OVERRUN,	   /* too many units in flight: abandoned without an attempt */
 	CLASS_CUT,	   /* the run ended before the unit did; no outcome */
 	CLASS_COUNT,
@@ -72,6 +73,24 @@ struct unit {
 	 * them that failed. 0: this is one piece of work. */
 	uint64_t observed, observed_failures;
 };
+
+/* How much a unit counts for, and how much of it went well. */
+static inline uint64_t unit_tries(const struct unit *unit)
+{
+	return unit->observed ? unit->observed : 1;
+}
+
+static inline uint64_t unit_successes(const struct unit *unit)
+{
+	if (unit->observed)
+		return unit->observed - unit->observed_failures;
+	return unit->class == CLASS_OK;
+}
+
+static inline uint64_t attempt_tries(const struct attempt *attempt)
+{
+	return attempt->observed ? attempt->observed : 1;
+}
 
 /* Why a window ended. */
 enum lift_cause {
@@ -185,6 +204,7 @@ struct history {
 	size_t alerts_count, alerts_size;
 	uint32_t rule_faults[FAULT_RULES_MAX]; /* the fault of each rule of the plan */
 	size_t rules_count;
+	uint64_t packet_rules; /* bit per rule: its hits are packets */
 	struct bucket *buckets;
 	size_t buckets_count, buckets_size;
 	uint64_t bucket_ns;  /* width of a bucket */

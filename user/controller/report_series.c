@@ -35,7 +35,7 @@ static size_t latencies_of(const struct history *history, uint32_t workflow,
 		const struct unit *unit = &history->units[i];
 		const struct series_bin *bin = bin_at(series, unit->intended_at);
 
-		if (unit->workflow != workflow || unit->class != CLASS_OK || !bin)
+		if (unit->workflow != workflow || unit->class != CLASS_OK || unit->observed || !bin)
 			continue;
 		pairs[count][0] = (uint64_t)(bin - series->bins);
 		pairs[count++][1] = since(unit->ended_at, unit->intended_at);
@@ -75,15 +75,15 @@ static void count_work(const struct history *history, uint32_t workflow, struct 
 
 		if (unit->workflow != workflow || unit->class == CLASS_CUT || !bin)
 			continue;
-		bin->units++;
-		bin->successes += unit->class == CLASS_OK;
+		bin->units += unit_tries(unit);
+		bin->successes += unit_successes(unit);
 	}
 	for (size_t i = 0; i < history->attempts_count; i++) {
 		const struct attempt *attempt = &history->attempts[i];
 		struct series_bin *bin = bin_at(series, attempt->started_at);
 
 		if (attempt->workflow == workflow && bin)
-			bin->attempts++;
+			bin->attempts += attempt_tries(attempt);
 	}
 }
 

@@ -275,11 +275,13 @@ static int prepare(struct run *run, struct failure *failure)
 	run->stop_timer = (struct timer){.alarm = on_stop, .data = run};
 	run->patience_timer = (struct timer){.alarm = on_patience_end, .data = run};
 	run->draw_timer = (struct timer){.alarm = run_watch_draw, .data = run};
-	return watch_signals(run, failure);
+	r = run_alerts_start(run, failure);
+	return r < 0 ? r : watch_signals(run, failure);
 }
 
 static void release(struct run *run)
 {
+	run_alerts_free(run);
 	workflows_free(run->workflows);
 	client_free(run->client);
 	http_free(run->http);

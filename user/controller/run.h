@@ -36,6 +36,7 @@ struct run {
 	struct client *client;
 	struct journal *journal;
 	struct workflows *workflows;
+	struct watcher *watchers; /* of alerts, one per workflow */
 	struct progress *progress;
 	struct live live; /* from the start of the schedule on */
 	int signals;	  /* signalfd */
@@ -91,6 +92,12 @@ void run_daemon_series(struct run *run, const json_t *reply);
 /* A call about this run: "/v1/runs/ID" and `rest`. */
 void run_call(struct run *run, const char *method, const char *rest, json_t *body,
 	      client_done done);
+
+/* run_alert.c: listens for webhooks; 0, or -errno with the reason in `failure`. */
+int run_alerts_start(struct run *run, struct failure *failure);
+/* Asks the commands that tell of an outage, from an inject on until they say yes. */
+void run_alerts_ask(struct run *run, uint64_t now);
+void run_alerts_free(struct run *run);
 
 /* run_watch.c */
 extern const struct workflow_hooks run_hooks;

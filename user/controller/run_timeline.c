@@ -88,6 +88,7 @@ static void on_injected(void *data, const struct client_reply *reply)
 	list_faults(run, step, names, sizeof(names));
 	progress_note(run->progress, starts_at, "inject", "%s for %.3f s", names,
 		      (double)step->for_ns / (double)NS_PER_S);
+	run_alerts_ask(run, reply->ended_at);
 	stay_until(run, starts_at + step->wait_ns);
 }
 

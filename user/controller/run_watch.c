@@ -44,12 +44,15 @@ static uint32_t availability(const struct run *run, size_t workflow, uint64_t fr
 	for (size_t i = history->units_count; i > 0; i--) {
 		const struct unit *unit = &history->units[i - 1];
 
+		/* The kernel's series comes a second late, and stands between younger units. */
+		if (unit->ended_at <= from && unit->observed)
+			continue;
 		if (unit->ended_at <= from)
 			break;
 		if (unit->workflow != workflow || unit->class == CLASS_CUT)
 			continue;
-		units++;
-		successes += unit->class == CLASS_OK;
+		units += unit_tries(unit);
+		successes += unit_successes(unit);
 	}
 	if (!units)
 		return workflows_in_flight(run->workflows, workflow) ? 0 : 1000000;

@@ -122,6 +122,13 @@ static void judge_budgets(const struct workflow_budget *budget, struct workflow_
 				: BUDGET_MISSED;
 }
 
+/* A control group may fail as a baseline may; more is not the fault's doing alone. */
+static bool control_held(const struct workflow_result *result)
+{
+	return (result->intended - result->successes) * 1000000 <=
+	       result->intended * BASELINE_FAILURES_PPM;
+}
+
 void verdict_workflow(const struct terms *terms, const struct episode *episode,
 		      struct workflow_result *result)
 {
@@ -134,6 +141,9 @@ void verdict_workflow(const struct terms *terms, const struct episode *episode,
 	}
 	if (!episode->effective_at)
 		result->verdict = VERDICT_NOT_EXERCISED;
+	else if (terms->control)
+		result->verdict =
+			control_held(result) ? VERDICT_NOT_AFFECTED : VERDICT_INCONCLUSIVE;
 	else if (missed || (result->affected && !result->recovered && result->observed))
 		result->verdict = VERDICT_FAILED;
 	else if (inside || (result->affected && !result->recovered))
@@ -165,6 +175,13 @@ static void explain(struct analysis *analysis, const struct history *history, si
 	const struct workflow_result *result = &analysis->episodes[episode].results[workflow];
 	const char *name = history->workflows[workflow].name;
 
+	if (history->workflows[workflow].control) {
+		snprintf(analysis->reason, sizeof(analysis->reason),
+			 "control group %s failed too in episode %zu: not the fault alone was "
+			 "measured",
+			 name, episode + 1);
+		return;
+	}
 	for (int i = 0; i < BUDGET_COUNT; i++) {
 		if (result->budgets[i] != BUDGET_MISSED && result->budgets[i] != BUDGET_INSIDE)
 			continue;
@@ -210,6 +227,23 @@ static void judge_exercise(const struct history *history, struct analysis *analy
 	}
 }
 
+/* Where the control group fails too, neither a pass nor a failure is the fault's. */
+static void judge_controls(const struct history *history, struct analysis *analysis)
+{
+	if (analysis->verdict != VERDICT_FAILED && analysis->verdict != VERDICT_PASSED)
+		return;
+	for (size_t i = 0; i < analysis->episodes_count; i++) {
+		for (size_t j = 0; j < analysis->workflows_count; j++) {
+			if (!history->workflows[j].control ||
+			    analysis->episodes[i].results[j].verdict != VERDICT_INCONCLUSIVE)
+				continue;
+			analysis->verdict = VERDICT_INCONCLUSIVE;
+			explain(analysis, history, i, j);
+			return;
+		}
+	}
+}
+
 void verdict_run(const struct history *history, struct analysis *analysis)
 {
 	analysis->verdict = VERDICT_PASSED;
@@ -234,6 +268,7 @@ void verdict_run(const struct history *history, struct analysis *analysis)
 					 "no traffic met the faults of episode %zu", i + 1);
 		}
 	}
+	judge_controls(history, analysis);
 	judge_exercise(history, analysis);
 	if (ends[history->end].reason) {
 		analysis->verdict = ends[history->end].verdict;

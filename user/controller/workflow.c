@@ -119,6 +119,7 @@ static void on_http_done(void *data, const struct http_result *result)
 		.started_at = result->started_at,
 		.ended_at = result->ended_at,
 		.connect_ns = result->connect_ns,
+		.kept = result->kept,
 		.bytes = result->bytes,
 		.class = result->class,
 		.status = result->status,
@@ -284,8 +285,12 @@ int workflows_start(struct workflows *workflows, uint64_t origin)
 	workflows->origin = origin;
 	for (size_t i = 0; i < workflows->count; i++) {
 		struct line *line = &workflows->lines[i];
-		int r = loop_timer_set(workflows->loop, &line->timer, next_due(line));
+		int r;
 
+		/* What is only observed comes with the kernel's series. */
+		if (line->workflow->observe.count)
+			continue;
+		r = loop_timer_set(workflows->loop, &line->timer, next_due(line));
 		if (r < 0)
 			return r;
 	}

@@ -19,6 +19,10 @@ static void workflow_free(struct workflow *workflow)
 	free(workflow->http.url);
 	free(workflow->http.body);
 	strings_free(&workflow->http.headers);
+	strings_free(&workflow->observe);
+	strings_free(&workflow->detect.command);
+	free(workflow->detect.webhook);
+	free(workflow->control);
 }
 
 static void fault_free(struct fault *fault)

@@ -40,15 +40,25 @@ struct workflow_http {
 	bool warm;	     /* keep the connection between units; default: cold */
 };
 
+/* Who says that an outage was noticed; without either, failed units in a row do. */
+struct workflow_detect {
+	uint32_t failures;	/* N consecutive failures, default 3 */
+	char *webhook;		/* "http://127.0.0.1:9467/alert": listened on; NULL: none */
+	struct strings command; /* argv; exit status 0 is a yes; empty: none */
+};
+
+/* Exactly one of `run`, `http` and `observe` is there. */
 struct workflow {
 	char *name;
-	struct strings run;	   /* argv; empty when http is used */
-	struct workflow_http http; /* url NULL when run is used */
+	struct strings run;	   /* argv */
+	struct workflow_http http; /* url NULL: not there */
+	struct strings observe;	   /* faults whose matched traffic is the work */
+	char *control;		   /* workflow of which this is the control group; NULL: of none */
 	uint64_t every_ns;
 	uint64_t timeout_ns; /* per attempt */
 	struct retry_policy retry;
 	struct workflow_budget budget;
-	uint32_t detect_failures;  /* N consecutive failures, default 3 */
+	struct workflow_detect detect;
 	uint32_t stable_successes; /* K consecutive successes, default 10 */
 	uint64_t stable_span_ns;   /* V; default max(5 s, 3 periods) */
 };

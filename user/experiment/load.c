@@ -228,6 +228,8 @@ static int load_parts(struct loader *loader, const struct yaml_node *const *node
 		r = load_workflows(loader, nodes[TOP_WORKFLOWS]);
 	if (r == 0 && nodes[TOP_FAULTS])
 		r = load_faults(loader, nodes[TOP_FAULTS]);
+	if (r == 0 && nodes[TOP_WORKFLOWS] && nodes[TOP_FAULTS])
+		r = load_relations(loader, nodes[TOP_WORKFLOWS]);
 	/* Without the faults every name in the timeline would seem wrong. */
 	if (r == 0 && nodes[TOP_TIMELINE] && nodes[TOP_FAULTS])
 		r = load_timeline(loader, nodes[TOP_TIMELINE], nodes[TOP_FAULTS]);

@@ -7,6 +7,8 @@
 #ifndef EXPERIMENT_LOAD_H
 #define EXPERIMENT_LOAD_H
 
+#include <string.h>
+
 #include "user/experiment/experiment.h"
 #include "user/experiment/machine.h"
 #include "user/experiment/schema.h"
@@ -30,8 +32,19 @@ static inline const struct yaml_node *node_item(const struct yaml_node *node, si
 	return node->kind == YAML_LIST ? node->values[index] : node;
 }
 
+/* The node of `key` itself in a mapping; NULL: it is not there, or `map` is none. */
+static inline const struct yaml_node *key_node(const struct yaml_node *map, const char *key)
+{
+	for (size_t i = 0; map->kind == YAML_MAP && i < map->count; i++)
+		if (strcmp(map->keys[i]->text, key) == 0)
+			return map->keys[i];
+	return NULL;
+}
+
 int load_workflows(struct loader *loader, const struct yaml_node *node);
 int load_faults(struct loader *loader, const struct yaml_node *node);
+/* Whose control and which faults' observer each workflow is; after both. */
+int load_relations(struct loader *loader, const struct yaml_node *workflows);
 int load_timeline(struct loader *loader, const struct yaml_node *node,
 		  const struct yaml_node *faults);
 int load_aborts(struct loader *loader, const struct yaml_node *node);
@@ -55,6 +68,13 @@ void forward_problem(const struct diagnostics *from, const char *kind, const str
 /* Whether `rule`'s effect can act on what it matches; notes at `at` why not. */
 void check_effect_fits(const struct plan_rule *rule, struct place at,
 		       struct diagnostics *diagnostics);
+
+/* An argv from the list at `key`. */
+int load_command(const char *key, const struct yaml_node *node, struct strings *command,
+		 struct diagnostics *diagnostics);
+/* The mapping of a detect rule. */
+int load_detect(const struct yaml_node *node, struct workflow_detect *detect,
+		struct diagnostics *diagnostics);
 
 /* A mapping of header names to values as "Name: value" lines. */
 int load_headers(const struct yaml_node *node, struct strings *headers,

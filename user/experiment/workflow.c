@@ -40,14 +40,14 @@ static void suggest_list(const struct yaml_node *node, struct diagnostics *diagn
 		used && used < sizeof(list) ? list : "./provision.sh");
 }
 
-/* nodes[WORKFLOW_RUN] is no list when this is called: schema_read has noted that it is not. */
-static int load_run(const struct yaml_node *node, struct strings *run,
-		    struct diagnostics *diagnostics)
+/* `node` is a list when this is called: schema_read has noted otherwise. */
+int load_command(const char *key, const struct yaml_node *node, struct strings *command,
+		 struct diagnostics *diagnostics)
 {
 	int r = 0;
 
 	if (node->count == 0 || node->count > ARGUMENTS_MAX) {
-		diagnose(diagnostics, node->at, "'run' has %zu entries", node->count);
+		diagnose(diagnostics, node->at, "'%s' has %zu entries", key, node->count);
 		suggest(diagnostics, "the program and its arguments, at most %d", ARGUMENTS_MAX);
 		return 0;
 	}
@@ -57,11 +57,12 @@ static int load_run(const struct yaml_node *node, struct strings *run,
 		/* Arguments may be empty, the program may not. */
 		if (item->kind != YAML_TEXT || strlen(item->text) != item->length ||
 		    (i == 0 && item->length == 0)) {
-			diagnose(diagnostics, item->at, "entry %zu of 'run' must be text", i + 1);
+			diagnose(diagnostics, item->at, "entry %zu of '%s' must be text", i + 1,
+				 key);
 			suggest(diagnostics, "for example '--once'");
 			continue;
 		}
-		r = strings_add(run, item->text);
+		r = strings_add(command, item->text);
 	}
 	return r;
 }
@@ -168,7 +169,6 @@ static int load_parts(const struct yaml_node *const *nodes, struct workflow *wor
 	} parts[] = {
 		{&schema_retry, nodes[WORKFLOW_RETRY], &workflow->retry},
 		{&schema_budget, nodes[WORKFLOW_BUDGET], &workflow->budget},
-		{&schema_detect, nodes[WORKFLOW_DETECT], workflow},
 		{&schema_stable, nodes[WORKFLOW_STABLE], workflow},
 	};
 	/* A part that is absent still has its defaults. */
@@ -180,27 +180,58 @@ static int load_parts(const struct yaml_node *const *nodes, struct workflow *wor
 
 		r = schema_read(parts[i].schema, node, node->at, parts[i].base, NULL, diagnostics);
 	}
-	return r;
+	return r == 0 ? load_detect(nodes[WORKFLOW_DETECT] ? nodes[WORKFLOW_DETECT] : &nothing,
+				    &workflow->detect, diagnostics)
+		      : r;
 }
 
-/* Either a command or a request. */
+/* One of a command, a request and a look at what is there. */
 static void check_kind(const struct yaml_node *key, const struct yaml_node *value,
 		       struct diagnostics *diagnostics)
 {
-	const struct yaml_node *run = NULL, *http = NULL;
+	static const size_t kinds[] = {WORKFLOW_RUN, WORKFLOW_HTTP, WORKFLOW_OBSERVE};
+	const struct yaml_node *found = NULL;
 
-	for (size_t i = 0; value->kind == YAML_MAP && i < value->count; i++) {
-		if (strcmp(value->keys[i]->text, "run") == 0)
-			run = value->keys[i];
-		if (strcmp(value->keys[i]->text, "http") == 0)
-			http = value->keys[i];
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && value->kind == YAML_MAP; i++) {
+		const char *word = schema_workflow.keys[kinds[i]].key;
+		const struct yaml_node *at = key_node(value, word);
+
+		if (!at)
+			continue;
+		if (found) {
+			diagnose(diagnostics, at->at, "'%s' and '%s' cannot stand together",
+				 found->text, word);
+			suggest(diagnostics, "make two workflows of it");
+			return;
+		}
+		found = at;
 	}
-	if (run && http) {
-		diagnose(diagnostics, http->at, "'run' and 'http' cannot stand together");
-		suggest(diagnostics, "make two workflows of it");
-	} else if (value->kind == YAML_MAP && !run && !http) {
+	if (value->kind == YAML_MAP && !found) {
 		diagnose(diagnostics, key->at, "workflow '%s' does nothing", key->text);
 		suggest(diagnostics, "add 'run: [./provision.sh]' or 'http: {get: ...}'");
+	}
+}
+
+/* What has a schedule needs it; what is only observed has none, and tries nothing. */
+static void check_schedule(const struct yaml_node *key, const struct yaml_node *value,
+			   struct diagnostics *diagnostics)
+{
+	static const size_t own[] = {WORKFLOW_EVERY, WORKFLOW_TIMEOUT, WORKFLOW_RETRY};
+	bool observes = key_node(value, "observe");
+
+	for (size_t i = 0; i < ARRAY_SIZE(own) && value->kind == YAML_MAP; i++) {
+		const struct schema_key *wanted = &schema_workflow.keys[own[i]];
+		const struct yaml_node *there = key_node(value, wanted->key);
+
+		if (observes && there) {
+			diagnose(diagnostics, there->at, "'%s' does not go with 'observe'",
+				 wanted->key);
+			suggest(diagnostics, "leave it out: nothing is run");
+		} else if (!observes && !there && own[i] != WORKFLOW_RETRY) {
+			diagnose(diagnostics, key->at, "%s needs '%s'", schema_workflow.what,
+				 wanted->key);
+			suggest(diagnostics, "add '%s: %s'", wanted->key, wanted->example);
+		}
 	}
 }
 
@@ -234,13 +265,16 @@ static int load_workflow(const struct yaml_node *key, const struct yaml_node *va
 	r = schema_read(&schema_workflow, value, key->at, workflow, nodes, diagnostics);
 	if (r < 0)
 		return r;
+	check_schedule(key, value, diagnostics);
 	check_kind(key, value, diagnostics);
 	if (nodes[WORKFLOW_RUN])
-		r = load_run(nodes[WORKFLOW_RUN], &workflow->run, diagnostics);
+		r = load_command("run", nodes[WORKFLOW_RUN], &workflow->run, diagnostics);
 	if (r == 0 && nodes[WORKFLOW_HTTP])
 		r = load_http(nodes[WORKFLOW_HTTP], &workflow->http, diagnostics);
 	if (r == 0)
 		r = load_parts(nodes, workflow, diagnostics);
+	if (nodes[WORKFLOW_OBSERVE])
+		workflow->every_ns = FAULT_BUCKET_NS;
 	if (workflow->stable_span_ns == 0)
 		workflow->stable_span_ns = 3 * workflow->every_ns > STABLE_LEAST
 						   ? 3 * workflow->every_ns

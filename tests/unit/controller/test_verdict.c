@@ -55,7 +55,7 @@ static void make_example(struct history *history)
 	};
 
 	*history =
-		(struct history){.started_at = AT(0), .ended_at = AT(15500), .end = END_COMPLETED};
+		(struct history){.started_at = AT(0), .ended_at = AT(50500), .end = END_COMPLETED};
 	history->workflows = calloc(1, sizeof(*history->workflows));
 	assert_non_null(history->workflows);
 	history->workflows_count = 1;
@@ -69,7 +69,7 @@ static void make_example(struct history *history)
 	};
 	assert_int_equal(strings_add(&history->faults, "fault"), 0);
 	assert_int_equal(history_add_window(history, &window), 0);
-	for (uint64_t due = 0; due <= 15; due++)
+	for (uint64_t due = 0; due <= 50; due++)
 		add_unit(history, due);
 }
 
@@ -107,7 +107,11 @@ static void assert_counts(const struct workflow_result *result)
 	assert_on_page("amplification", value);
 	snprintf(value, sizeof(value), "%.2f (2 in 1 s over 5 in 4.9 s)", result->surge_1s);
 	assert_on_page("surge ratio", value);
-	assert_true(result->surge_10s < 0);
+	snprintf(value, sizeof(value), "%.2f (12 in 10 s)", result->surge_10s);
+	assert_on_page("surge ratio over 10 s", value);
+	snprintf(value, sizeof(value), "%.2f units, %.2f caught up", result->goodput_lost,
+		 result->goodput_caught_up);
+	assert_on_page("goodput lost", value);
 	snprintf(value, sizeof(value), "%.1f %% (%d of %d units)",
 		 100.0 * (double)result->successes / (double)result->intended,
 		 (int)result->successes, (int)result->intended);
@@ -137,13 +141,18 @@ static void test_worked_example(void **state)
 	assert_figure("outage", &result->outage);
 	assert_figure("time to first success", &result->first_success);
 	assert_figure("time to recover", &result->recover);
+	assert_int_equal(result->steady_at, AT(11200));
+	assert_figure("time to steady", &result->steady);
+	assert_int_equal(result->drained_at, AT(9200));
+	assert_figure("time to drain", &result->drain);
+	assert_false(result->metastable);
 	assert_counts(result);
 	assert_int_equal(result->phases[PHASE_BASELINE].units, 5);
 	assert_int_equal(result->phases[PHASE_BASELINE].p50_ns, MS(20));
 	assert_int_equal(result->phases[PHASE_FAULT].units, 5);
 	assert_int_equal(result->phases[PHASE_FAULT].attempts, 10);
-	assert_int_equal(result->phases[PHASE_RECOVERY].units, 6);
-	assert_int_equal(result->phases[PHASE_RECOVERY].attempts, 7);
+	assert_int_equal(result->phases[PHASE_RECOVERY].units, 41);
+	assert_int_equal(result->phases[PHASE_RECOVERY].attempts, 42);
 	assert_int_equal(analysis.verdict, VERDICT_PASSED);
 	assert_string_equal(analysis.reason, "every budget met");
 	analysis_free(&analysis);
@@ -196,10 +205,10 @@ static void test_budgets(void **state)
 		{{.has_amplification = true, .amplification = 1.9},
 		 VERDICT_FAILED,
 		 "work: budget amplification missed in episode 1"},
-		{{.has_availability = true, .availability = 545454},
+		{{.has_availability = true, .availability = 891304},
 		 VERDICT_PASSED,
 		 "every budget met"},
-		{{.has_availability = true, .availability = 545455},
+		{{.has_availability = true, .availability = 891305},
 		 VERDICT_FAILED,
 		 "work: budget availability missed in episode 1"},
 		/* A missed budget is told before an inconclusive one. */

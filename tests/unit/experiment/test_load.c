@@ -106,7 +106,7 @@ static void test_command(void **state)
 	assert_int_equal(workflow->budget.outage_ns, 6 * MINUTE);
 	assert_true(workflow->budget.amplification == 2.5);
 	assert_int_equal(workflow->budget.availability, 400000);
-	assert_int_equal(workflow->detect_failures, 5);
+	assert_int_equal(workflow->detect.failures, 5);
 	assert_int_equal(workflow->stable_successes, 7);
 	assert_int_equal(workflow->stable_span_ns, 9 * NS_PER_S);
 }
@@ -142,7 +142,7 @@ static void test_defaults(void **state)
 	assert_false(request->budget.has_detect || request->budget.has_recover ||
 		     request->budget.has_outage || request->budget.has_amplification ||
 		     request->budget.has_availability);
-	assert_int_equal(request->detect_failures, 3);
+	assert_int_equal(request->detect.failures, 3);
 	assert_int_equal(request->stable_successes, 10);
 	assert_int_equal(request->stable_span_ns, 5 * NS_PER_S);
 	assert_int_equal(plain->stable_span_ns, 30 * NS_PER_S); /* 3 periods are longer */
@@ -365,7 +365,7 @@ static void test_shipped_experiments(void **state)
 		free(entries[i]);
 	}
 	free(entries);
-	assert_int_equal(loaded, 15);
+	assert_int_equal(loaded, 26);
 }
 
 int main(void)
