@@ -289,6 +289,8 @@ void gate_rules_send(struct gate *gate, uint64_t now)
 {
 	static const struct gate_counts none;
 
+	if (now < gate->counted_at + GATE_COUNTS_NS)
+		return;
 	gate->counted_at = now;
 	for (uint32_t i = 0; i < FAULT_RULES_MAX; i++) {
 		struct gate_task *task = &gate->tasks[i];

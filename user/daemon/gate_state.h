@@ -187,7 +187,6 @@ bool gate_rule_admit(void *context, uint32_t rule, uint64_t now, uint64_t *ret_d
 void gate_rule_count(void *context, enum gate_event event, uint32_t rule);
 /* Counts `reason` for the first rule of `mask`. */
 void gate_rule_reason(struct gate *gate, uint64_t mask, enum fault_reason reason);
-/* Tells the engine what was counted since the last time. */
 void gate_rules_send(struct gate *gate, uint64_t now);
 
 /* gate.c: to the engine; what cannot be sent is lost. `fd`: -1, none. */

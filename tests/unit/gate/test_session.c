@@ -320,7 +320,6 @@ static void test_delay(void **state)
 	bench.now += 1;
 	bench_run(&bench);
 	check_client("HTTP/1.1 503 \r\nContent-Length: 0\r\n\r\n");
-	assert_int_equal(gate_session_wake_at(bench.session), 0);
 	bench_close(&bench);
 }
 
@@ -392,6 +391,33 @@ static void test_back_pressure(void **state)
 		bench_run(&bench);
 	}
 	assert_in_range(fed, 65536, 262144);
+	bench_close(&bench);
+}
+
+static void test_idle(void **state)
+{
+	(void)state;
+	bench_open(&bench, &blocked, 1);
+	assert_int_equal(gate_session_wake_at(bench.session), 0);
+	bench.now += 10 * NS_PER_S;
+	bench_feed(&bench, GATE_CLIENT, GET("/b"));
+	check_client(BLOCKED "\r\n<Error/>");
+	assert_int_equal(gate_session_wake_at(bench.session), bench.now + 75 * NS_PER_S);
+	bench.now += 75 * NS_PER_S - 1;
+	bench_run(&bench);
+	assert_int_equal(gate_session_wants(bench.session), 0);
+	bench.now += 1;
+	bench_run(&bench);
+	assert_int_equal(gate_session_wants(bench.session), GATE_WANT_CLOSE);
+	bench_close(&bench);
+	/* Not while the server is slow. */
+	bench_open(&bench, NULL, 0);
+	bench_feed(&bench, GATE_CLIENT, GET("/"));
+	bench_connect(&bench);
+	bench.now += 1000 * NS_PER_S;
+	bench_run(&bench);
+	assert_int_equal(gate_session_wants(bench.session), 0);
+	assert_int_equal(gate_session_wake_at(bench.session), 0);
 	bench_close(&bench);
 }
 
@@ -480,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_delay),
 		cmocka_unit_test(test_drip),
 		cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_names),
