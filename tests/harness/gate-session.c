@@ -236,9 +236,11 @@ static void take_client(int listener)
 	set_timely(fd);
 	while (i < CONNECTIONS_MAX && connections[i])
 		i++;
-	connection = calloc(1, sizeof(*connection));
-	if (i == CONNECTIONS_MAX || !connection)
-		die("accept", "too many connections");
+	connection = i < CONNECTIONS_MAX ? calloc(1, sizeof(*connection)) : NULL;
+	if (!connection) {
+		close(fd); /* one too many */
+		return;
+	}
 	connection->sides[GATE_CLIENT].fd = fd;
 	connection->sides[GATE_UPSTREAM].fd = -1;
 	if (gate_session_new(&options, clock_boottime_ns(), &connection->session, &failure) < 0)

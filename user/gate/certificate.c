@@ -158,7 +158,8 @@ int certificate_make_authority(const struct authority_shape *shape, X509 **ret_c
 			       struct failure *failure)
 {
 	_cleanup_x509_ X509 *certificate = NULL;
-	const char *basic = shape->issuer ? "critical,CA:TRUE,pathlen:0" : "critical,CA:TRUE,pathlen:1";
+	const char *basic =
+		shape->issuer ? "critical,CA:TRUE,pathlen:0" : "critical,CA:TRUE,pathlen:1";
 	X509 *issuer;
 	int r = check_names(shape->names, shape->names_count, failure);
 
