@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 90
+# timeout: 180
 # Promise: `corrupt: {every: n, after: m}` changes one byte in each n of the server's behind the first
 # m, with a right checksum: a plain download has its length and other bytes, one inside TLS ends with
 # an alert for a bad record. Less than m, others, and what comes after the lift is whole.
