@@ -226,7 +226,9 @@ static void serve(size_t index)
 
 static void take_client(int listener)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_in peer;
+	socklen_t size = sizeof(peer);
+	int fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct connection *connection;
 	struct failure failure;
 	size_t i = 0;
