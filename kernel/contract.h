@@ -452,6 +452,8 @@ struct fault_diverted {
 	__u32 local_port; /* the client's own */
 	__u32 process;	  /* that sent the first bytes */
 	__u32 flags;	  /* FAULT_DIVERTED_* */
+	__u32 unread;	  /* bytes that wait for the client, as fault_unread saw it last */
+	__u32 padding;
 };
 
 enum fault_event_kind {
@@ -498,6 +500,6 @@ FAULT_ASSERT_SIZE(struct fault_shadow, 48);
 FAULT_ASSERT_SIZE(struct fault_event, 56);
 FAULT_ASSERT_SIZE(struct fault_frame, 32);
 FAULT_ASSERT_SIZE(struct fault_beat, 24);
-FAULT_ASSERT_SIZE(struct fault_diverted, 80);
+FAULT_ASSERT_SIZE(struct fault_diverted, 88);
 
 #endif

@@ -4,6 +4,7 @@
  * DNS answers as they arrive, and follows where the responses end on connections whose requests the
  * message layer answers. Attached only while a rule needs one of the three.
  */
+#include "kernel/gate.h"
 #include "kernel/inbound.h"
 #include "kernel/lookup.h"
 #include "kernel/owner.h"
@@ -17,6 +18,9 @@
 #define IPV6_DESTINATION 24
 #define IPV6_HEADER	 40
 #define UDP_HEADER	 8
+#define TCP_FLAGS_AT	 13
+#define TCP_FIN		 0x01
+#define TCP_RST		 0x04
 
 /* Verdicts of cgroup_skb. A dropped TCP packet must look lost, so that the peer backs off as from a
  * black hole (-EPERM does); a dropped datagram must not fail the send: with 2 it counts as lost in
@@ -253,6 +257,25 @@ static __always_inline int packet_tcp(const struct socket_state *state,
 	return packet_lose(state->packet_rules, &question) ? PACKET_DROP : PACKET_PASS;
 }
 
+/*
+ * Whether the packet would end a connection on which the gate speaks in the server's place. The
+ * server hears nothing on it and gives it up after a while, which is not the client's to know.
+ */
+static __always_inline int packet_ends_gated(struct __sk_buff *buffer, struct bpf_sock *socket,
+					     const struct socket_state *state,
+					     const struct packet *packet)
+{
+	__u64 now;
+	__u8 flags;
+
+	if (state->mode != SOCKET_GATED || packet->egress || socket->state != BPF_TCP_ESTABLISHED ||
+	    bpf_skb_load_bytes(buffer, packet->transport + TCP_FLAGS_AT, &flags, 1) ||
+	    !(flags & (TCP_FIN | TCP_RST)))
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	return rules_live(state->gate_rules, now) && gate_obstacle(now) == FAULT_REASON_HIT;
+}
+
 /* A packet of a connection that is known. */
 static __always_inline int packet_known(const struct fault_control *fault_control,
 					struct __sk_buff *buffer, struct socket_state *state,
@@ -400,6 +423,8 @@ static __always_inline int packet_handle(struct __sk_buff *buffer, __u32 egress)
 		state = packet_adopt(fault_control, buffer, socket, bpf_ktime_get_boot_ns());
 	if (!state)
 		return PACKET_PASS;
+	if (packet_ends_gated(buffer, socket, state, &packet))
+		return PACKET_DROP;
 	return packet_known(fault_control, buffer, state, &packet);
 }
 

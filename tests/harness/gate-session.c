@@ -61,7 +61,7 @@ static void stop(int number)
 	stopped = 1;
 }
 
-static void die(const char *what, const char *why)
+__attribute__((noreturn)) static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "gate-session: %s: %s\n", what, why);
 	exit(2);
@@ -337,7 +337,6 @@ static enum gate_certificate certificate_kind(const char *text)
 		if (strcmp(kinds[i], text) == 0)
 			return (enum gate_certificate)i;
 	die(text, "no kind of certificate");
-	return GATE_CERTIFICATE_GOOD;
 }
 
 /* An option of the last rule. */
@@ -392,8 +391,8 @@ static void set_option(int option, const char *text)
 	} else if (option == 'P') {
 		setup.plain = true;
 	} else if (option == 'R' && setup.rules_count < RULES_MAX) {
-		setup.rules[setup.rules_count++] =
-			(struct gate_rule){.rule = (uint32_t)setup.rules_count, .share = 1000000};
+		setup.rules[setup.rules_count].rule = (uint32_t)setup.rules_count;
+		setup.rules[setup.rules_count++].share = 1000000;
 	} else if (strchr("psrhbxdyqw", option)) {
 		set_rule(option, text);
 	} else {

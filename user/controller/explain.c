@@ -5,6 +5,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/number.h"
+#include "user/controller/authority_store.h"
 #include "user/controller/report.h"
 #include "user/controller/report_text.h"
 #include "user/controller/verb.h"
@@ -388,6 +389,31 @@ static void print_warnings(const struct experiment *experiment, FILE *out)
 	}
 }
 
+/* What clients on this host make of the certificates that the gate will show, where not all is
+ * well.
+ */
+static void print_trust(const struct plan *plan, FILE *out)
+{
+	char said[512] = "";
+
+	for (size_t i = 0; i < plan->rules_count; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
+		const struct strings *names = &rule->match.names;
+		char text[512];
+
+		if (!(plan_rule_gate(rule) & FAULT_GATE_TLS))
+			continue;
+		for (size_t k = 0; k < names->count; k++) {
+			if (authority_foresee(AUTHORITY_DIRECTORY, names->items[k], text,
+					      sizeof(text)) ||
+			    strcmp(text, said) == 0)
+				continue;
+			fprintf(out, "warning: %s: %s\n", rule->fault, text);
+			memcpy(said, text, sizeof(said));
+		}
+	}
+}
+
 int explain_experiment(const struct experiment *experiment, const struct plan *plan, FILE *out)
 {
 	char length[NUMBER_DURATION_SIZE], lease[NUMBER_DURATION_SIZE];
@@ -415,5 +441,6 @@ int explain_experiment(const struct experiment *experiment, const struct plan *p
 			rule->availability_below / 10000.0, length);
 	}
 	print_warnings(experiment, out);
+	print_trust(plan, out);
 	return 0;
 }

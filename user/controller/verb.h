@@ -30,12 +30,12 @@ struct arguments {
 	bool quiet, as_root;
 	uint64_t watch_ns; /* 0: explain, without a daemon */
 	bool require_plan;
-	uint64_t repeat; /* 0: not said */
-	bool compare;	 /* two experiments */
-	bool answers;	       /* what `presets` lists: the named answers */
 	const char *authority; /* directory; NULL: the default */
 	uint64_t lifetime_ns;  /* of an authority; 0: the default */
-	bool replace, check;
+	bool replace, check;   /* the authority that is there; who trusts it */
+	uint64_t repeat;       /* 0: not said */
+	bool compare;	       /* two experiments */
+	bool answers;	       /* what `presets` lists: the named answers */
 	char **operands;
 	size_t operands_count;
 };

@@ -23,6 +23,7 @@ enum need {
 	NEED_FORWARD = 1U << 7,
 	NEED_ADOPT = 1U << 8,
 	NEED_GATE = 1U << 9,
+	NEED_UNREAD = 1U << 10,
 };
 
 enum place {
@@ -54,6 +55,7 @@ static const struct {
 	{"fault_link_ingress", NEED_LINK_INGRESS, PLACE_LINKS},
 	{"fault_link_forward", NEED_FORWARD, PLACE_LINKS},
 	{"fault_adopt", NEED_ADOPT, PLACE_NOWHERE},
+	{"fault_unread", NEED_UNREAD, PLACE_NOWHERE},
 };
 
 static void (*log_sink)(const char *text);
@@ -97,7 +99,7 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 	if (control->flags & FAULT_CONTROL_FORWARD)
 		needs |= NEED_FORWARD;
 	if (control->flags & FAULT_CONTROL_GATE && !(control->flags & FAULT_CONTROL_SHADOW))
-		needs |= NEED_GATE;
+		needs |= NEED_GATE | NEED_UNREAD;
 	for (__u32 i = 0; i < draft->rules_count; i++) {
 		/* Queries are seen to on their way out, not where they are sent. */
 		if (draft->rules[i].tcp_udp & 2 && draft->rules[i].rule.effect != FAULT_EFFECT_DNS)
@@ -159,6 +161,8 @@ static void configure(struct faultd_bpf *skeleton)
 	skeleton->rodata->config_task_nsproxy = kernel_field_offset(btf, "task_struct", "nsproxy");
 	skeleton->rodata->config_nsproxy_net = kernel_field_offset(btf, "nsproxy", "net_ns");
 	skeleton->rodata->config_net_inode = kernel_field_offset(btf, "net", "ns.inum");
+	skeleton->rodata->config_rmem_alloc = kernel_field_offset(
+		btf, "tcp_sock", "inet_conn.icsk_inet.sk.sk_backlog.rmem_alloc");
 	skeleton->rodata->config_rcv_wnd = kernel_field_offset(btf, "tcp_sock", "rcv_wnd");
 	btf__free(btf);
 }
@@ -198,6 +202,9 @@ static int open_and_load(struct programs *programs, unsigned int needs, struct f
 		bpf_program__set_autoload(program, needs & program_table[i].needs);
 	}
 	configure(skeleton);
+	/* Types of the kernel's are needed to load it. */
+	if (!skeleton->rodata->config_rmem_alloc)
+		bpf_program__set_autoload(skeleton->progs.fault_unread, false);
 	/* Mapped, an inject is a few stores, and none of the kernel's own is overwritten. */
 	r = bpf_map__set_map_flags(skeleton->maps.control,
 				   bpf_map__map_flags(skeleton->maps.control) | BPF_F_MMAPABLE);
@@ -515,6 +522,8 @@ bool programs_detach(struct programs *programs)
 	for (__u32 i = 0; i < programs->links_count; i++)
 		bpf_link__destroy(programs->links[i]);
 	programs->links_count = 0;
+	bpf_link__destroy(programs->unread);
+	programs->unread = NULL;
 	links_free(programs->interfaces);
 	programs->interfaces = NULL;
 	ring_buffer__free(programs->events);

@@ -35,6 +35,21 @@ __u64 programs_beat(struct programs *programs)
 		       : beat.at;
 }
 
+int programs_measure_unread(struct programs *programs)
+{
+	struct bpf_program *program = programs_find(programs, "fault_unread");
+	union bpf_iter_link_info which = {
+		.map.map_fd = (__u32)bpf_map__fd(programs->skeleton->maps.sockets)};
+	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &which,
+		    .link_info_len = sizeof(which));
+
+	if (!bpf_program__autoload(program))
+		return -EOPNOTSUPP;
+	if (!programs->unread)
+		programs->unread = bpf_program__attach_iter(program, &options);
+	return programs->unread ? programs_iterate(programs->unread) : -errno;
+}
+
 int programs_diverted(struct programs *programs, __u64 cookie, struct fault_diverted *ret_diverted)
 {
 	struct fault_diverted value;

@@ -121,28 +121,33 @@ int programs_learned(struct programs *programs, const __u8 address[16],
 	return 0;
 }
 
+int programs_iterate(struct bpf_link *link)
+{
+	_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(link));
+	char nothing[64];
+	ssize_t count;
+
+	if (fd < 0)
+		return -errno;
+	do
+		count = read(fd, nothing, sizeof(nothing));
+	while (count > 0 || (count < 0 && errno == EAGAIN));
+	return count < 0 ? -errno : 0;
+}
+
 /* Lets the iterator visit every TCP socket of this network namespace. */
 static int run_iterator(const struct programs *programs, struct failure *failure)
 {
 	struct bpf_program *program = programs_find(programs, "fault_adopt");
 	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
-	_cleanup_close_ int fd = -1;
-	char nothing[64];
-	ssize_t count;
+	int r;
 
 	if (!link)
 		return fail(failure, -errno, "attaching the socket iterator: %s",
 			    programs_cause(-errno));
-	fd = bpf_iter_create(bpf_link__fd(link));
+	r = programs_iterate(link);
 	bpf_link__destroy(link);
-	if (fd < 0)
-		return fail(failure, -errno, "starting the socket iterator: %s", strerror(errno));
-	do
-		count = read(fd, nothing, sizeof(nothing));
-	while (count > 0 || (count < 0 && errno == EAGAIN));
-	if (count < 0)
-		return fail(failure, -errno, "reading the socket iterator: %s", strerror(errno));
-	return 0;
+	return r ? fail(failure, r, "reading the socket iterator: %s", strerror(-r)) : 0;
 }
 
 void programs_release_sockets(struct programs *programs)

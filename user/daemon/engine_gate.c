@@ -23,6 +23,7 @@ enum {
 	CHANNEL_SIZE = 4 << 20,
 	READY_WITHIN_MS = 5000,
 	MESSAGES_MAX = 256, /* in one round */
+	SYNC_WITHIN_NS = 50 * (int)NS_PER_MS,
 };
 
 #ifndef SO_NETNS_COOKIE
@@ -302,11 +303,17 @@ static void handle_counts(struct engine *engine, const struct gate_message *mess
 	}
 }
 
-/* How much waits for a client is not known yet: its connection goes on. */
 static void handle_measure(struct engine *engine, const struct gate_message *asked)
 {
 	struct gate_message reply = {.type = GATE_UNREAD, .cookie = asked->cookie};
+	struct fault_diverted diverted = {};
 
+	/* Once for all that ask at a time. What the kernel does not tell is no limit. */
+	if (!engine->gate.measured)
+		(void)programs_measure_unread(engine->programs);
+	engine->gate.measured = true;
+	(void)programs_diverted(engine->programs, asked->cookie, &diverted);
+	reply.value = diverted.unread;
 	(void)tell(&engine->gate, &reply, -1);
 }
 
@@ -324,6 +331,9 @@ static void take_message(struct engine *engine, const struct gate_message *messa
 		break;
 	case GATE_MEASURE:
 		handle_measure(engine, message);
+		break;
+	case GATE_SYNCED:
+		engine->gate.synced = true;
 		break;
 	default:
 		log_debug("the gate says %u", message->type);
@@ -358,6 +368,7 @@ void engine_gate_read(struct engine *engine)
 {
 	struct gate_message message;
 
+	engine->gate.measured = false;
 	for (int i = 0; engine->gate.running && i < MESSAGES_MAX; i++) {
 		ssize_t size = recv(engine->gate.channel, &message, sizeof(message), MSG_DONTWAIT);
 
@@ -368,6 +379,22 @@ void engine_gate_read(struct engine *engine)
 			return;
 		}
 		take_message(engine, &message);
+	}
+}
+
+void engine_gate_sync(struct engine *engine)
+{
+	struct gate_message message = {.type = GATE_SYNC};
+	__u64 until = clock_boottime_ns() + SYNC_WITHIN_NS;
+
+	if (!engine->gate.running || engine->gate.silent || tell(&engine->gate, &message, -1))
+		return;
+	engine->gate.synced = false;
+	while (engine->gate.running && !engine->gate.synced && clock_boottime_ns() < until) {
+		struct pollfd readable = {.fd = engine->gate.channel, .events = POLLIN};
+
+		if (poll(&readable, 1, SYNC_WITHIN_NS / (int)NS_PER_MS) == 1)
+			engine_gate_read(engine);
 	}
 }
 

@@ -25,8 +25,10 @@ struct gate_link {
 	int channel;   /* to it; -1: none */
 	int other_end; /* of its socket: silent */
 	pid_t pid;
-	__u64 looked_at;				 /* ns: whether it beats */
-	bool silent;					 /* it did not */
+	__u64 looked_at; /* ns: whether it beats */
+	bool silent;	 /* it did not */
+	bool synced;	 /* what was asked of it by GATE_SYNC has come */
+	bool measured;	 /* in this round: how much waits for its clients */
 	struct fault_counters counters[FAULT_RULES_MAX]; /* what it has counted */
 };
 #define ENGINE_GATE_NONE ((struct gate_link){.channel = -1, .other_end = -1})
@@ -117,6 +119,8 @@ void engine_gate_closed(struct engine *engine, __u64 cookie);
 /* Looks whether it beats, and when it is to be asked again (UINT64_MAX: never). */
 void engine_gate_tick(struct engine *engine, __u64 now);
 __u64 engine_gate_next(const struct engine *engine);
+/* Has it say what it has counted so far; a gate that does not answer soon is not waited for. */
+void engine_gate_sync(struct engine *engine);
 /* Adds what it has counted of a rule. */
 void engine_gate_add_counters(const struct engine *engine, __u32 rule,
 			      struct fault_counters *counters);

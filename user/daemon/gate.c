@@ -176,7 +176,12 @@ static int learn(struct gate *gate, struct failure *failure)
 static void on_message(struct gate *gate, const struct gate_message *message, int fd, uint64_t now)
 {
 	struct gate_connection *connection = gate_find(gate, message->cookie);
+	struct gate_message synced = {.type = GATE_SYNCED};
 
+	if (message->type == GATE_SYNC) {
+		gate_rules_send(gate, now);
+		gate_tell(gate, &synced);
+	}
 	if (!connection) {
 		cleanup_close(&fd);
 		return;
@@ -243,7 +248,8 @@ static void tick(struct gate *gate, uint64_t now)
 	gate->ended = gate_rules_ended(gate, now);
 	if (gate->ended)
 		gate_visit(gate, end_connection);
-	gate_rules_send(gate, now);
+	if (now >= gate->counted_at + GATE_COUNTS_NS)
+		gate_rules_send(gate, now);
 }
 
 static int set_timer(const struct gate *gate, uint64_t now)

@@ -18,6 +18,7 @@ static bool send_head(struct gate_session *session)
 	*back = (struct http1_end){.current = exchange, .used = back->used};
 	how.chunked = exchange->request.content_length < 0 &&
 		      (!exchange->request_complete || exchange->up.length > 0);
+	how.upgrade = exchange->upgrade;
 	back->chunked = how.chunked;
 	if (http1_write_head(&session->upstream.out, &exchange->request, &how) < 0)
 		session->waste = true;
@@ -55,6 +56,15 @@ static bool send_body(struct gate_session *session)
 	return moved;
 }
 
+/* From now on both sides say what they like, until one of them ends. */
+static void start_tunnel(struct http1_end *back)
+{
+	back->current->tunnel = true;
+	back->current->request_complete = false;
+	back->chunked = false;
+	back->written = false;
+}
+
 static bool read_head(struct gate_session *session)
 {
 	struct http1_end *back = &session->back1;
@@ -68,14 +78,14 @@ static bool read_head(struct gate_session *session)
 					exchange->to_head, &response, &back->head);
 	if (r == -EAGAIN)
 		return false;
-	if (r < 0 || response.status == 101) {
+	if (r < 0 || (response.status == 101 && !(exchange->upgrade && back->head.upgrade))) {
 		message_free(&response);
 		upstream_lose(session, "its response is no HTTP/1.1");
 		return true;
 	}
 	back->scanned = 0;
 	buffer_drop(in, back->head.length);
-	if (response.status < 200) {
+	if (response.status < 200 && response.status != 101) {
 		/* The client has been told to continue, or never asked. */
 		message_free(&response);
 		return true;
@@ -86,6 +96,8 @@ static bool read_head(struct gate_session *session)
 	http1_body_start(&back->body, &exchange->response, &back->head);
 	if (back->head.framing == HTTP1_CHUNKED)
 		exchange->response.content_length = -1;
+	if (back->head.upgrade)
+		start_tunnel(back);
 	return true;
 }
 

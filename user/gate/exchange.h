@@ -39,6 +39,8 @@ struct exchange {
 	uint64_t ready_at;
 	uint64_t drip_since, drip_sent;
 	bool to_head;	       /* the request is a HEAD */
+	bool upgrade;	       /* it asks for another protocol; HTTP/1.1 */
+	bool tunnel;	       /* the server has agreed: both bodies are what it says */
 	bool request_complete; /* its body is in `up`, or dropped */
 	bool discard;	       /* what comes of its body is dropped */
 	bool up_taken;	       /* the real server has seen some of its body */

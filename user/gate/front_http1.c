@@ -62,6 +62,7 @@ static bool read_head(struct gate_session *session)
 	http1_body_start(&front->body, &exchange->request, &front->head);
 	exchange->request_complete = front->body.complete;
 	exchange->stage = EXCHANGE_ROUTING;
+	exchange->upgrade = front->head.upgrade;
 	front->close = !front->head.keep_alive;
 	return true;
 }
@@ -148,13 +149,14 @@ static bool write_head(struct gate_session *session)
 	struct http1_write how = {
 		.chunked = unknown && !front->head.version_1_0,
 		.no_length = response->status < 200 || response->status == 204,
+		.upgrade = exchange->tunnel,
 	};
 
 	if (!channel_is_writable(&session->client))
 		return false;
 	if ((unknown && !how.chunked) || session->finishing || front->head.version_1_0)
 		front->close = true;
-	how.close = front->close;
+	how.close = front->close && !exchange->tunnel;
 	front->chunked = how.chunked;
 	if (bodyless)
 		exchange->answer_length = 0;
@@ -226,6 +228,10 @@ static bool write_response(struct gate_session *session)
 	}
 	if (!front->written)
 		return moved;
+	if (exchange->tunnel) {
+		exchange->request_complete = true;
+		front->close = true;
+	}
 	if (!exchange->request_complete && !exchange->discard) {
 		exchange->discard = true;
 		buffer_free(&exchange->up);
@@ -248,6 +254,8 @@ bool front1_pump(struct gate_session *session)
 
 	if (!front->current)
 		moved = read_head(session);
+	if (front->current && front->current->tunnel && !front->current->head_written)
+		front->body = (struct http1_body){.framing = HTTP1_UNTIL_CLOSE};
 	if (front->current && !front->body.complete)
 		moved = say_continue(session) || moved;
 	if (front->current && !front->current->request_complete)

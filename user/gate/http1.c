@@ -216,6 +216,12 @@ static bool reads_keep_alive(const struct message *message, bool version_1_0)
 	return !connection_says(message, "close");
 }
 
+static bool reads_upgrade(const struct message *message, bool version_1_0)
+{
+	return !version_1_0 && connection_says(message, "upgrade") &&
+	       message_value(message, "upgrade");
+}
+
 /* Finds the head's end and its first line. 0, -EAGAIN or -ENOBUFS. */
 static int open_head(const uint8_t *bytes, size_t length, size_t *scanned, size_t *ret_end)
 {
@@ -232,8 +238,8 @@ int http1_read_request(const uint8_t *bytes, size_t length, size_t *scanned,
 {
 	struct http1_head head = {0};
 	const char *text, *end, *expect;
+	bool chunked = false;
 	size_t skipped = 0;
-	bool chunked;
 	int r;
 
 	/* Empty lines in front of a request (RFC 9112, 2.2), a few of them. */
@@ -263,6 +269,7 @@ int http1_read_request(const uint8_t *bytes, size_t length, size_t *scanned,
 		head.framing = HTTP1_LENGTH;
 	head.keep_alive = reads_keep_alive(message, head.version_1_0);
 	expect = message_value(message, "expect");
+	head.upgrade = reads_upgrade(message, head.version_1_0);
 	head.expects = expect && strcasecmp(expect, "100-continue") == 0 && !head.version_1_0;
 	*ret_head = head;
 	return 0;
@@ -299,7 +306,7 @@ int http1_read_response(const uint8_t *bytes, size_t length, size_t *scanned, bo
 {
 	struct http1_head head = {0};
 	const char *text = (const char *)bytes, *end;
-	bool chunked;
+	bool chunked = false;
 	int r = open_head(bytes, length, scanned, &head.length);
 
 	if (r < 0)
@@ -321,6 +328,9 @@ int http1_read_response(const uint8_t *bytes, size_t length, size_t *scanned, bo
 		else if (message->content_length < 0)
 			head.framing = HTTP1_UNTIL_CLOSE;
 	}
+	head.upgrade = message->status == 101 && reads_upgrade(message, head.version_1_0);
+	if (head.upgrade)
+		head.framing = HTTP1_UNTIL_CLOSE;
 	head.keep_alive = head.keep_alive && head.framing != HTTP1_UNTIL_CLOSE;
 	*ret_head = head;
 	return 0;

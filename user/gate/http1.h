@@ -34,6 +34,7 @@ struct http1_head {
 	bool keep_alive; /* the connection may be used again */
 	bool expects;	 /* Expect: 100-continue */
 	bool version_1_0;
+	bool upgrade; /* the connection is to become another protocol */
 };
 
 /*
@@ -65,6 +66,7 @@ struct http1_write {
 	bool chunked;	/* Transfer-Encoding: chunked; else Content-Length if it is known */
 	bool close;	/* Connection: close */
 	bool no_length; /* neither: no body, or one that ends with the connection */
+	bool upgrade;	/* Connection and Upgrade are handed on */
 };
 
 /*

@@ -228,6 +228,10 @@ static int put_framing(struct buffer *out, const struct message *message,
 	}
 	if (r == 0 && how->close)
 		r = put_field(out, "Connection", "close");
+	if (r == 0 && how->upgrade)
+		r = put_field(out, "Connection", "Upgrade");
+	if (r == 0 && how->upgrade)
+		r = put_field(out, "Upgrade", message_value(message, "upgrade"));
 	return r < 0 ? r : put(out, "\r\n");
 }
 

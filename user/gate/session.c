@@ -5,7 +5,12 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/gate/session_parts.h"
+
+/* How long a client may say nothing: between requests, and during the handshake. */
+#define IDLE_NS	     (75 * NS_PER_S)
+#define HANDSHAKE_NS (30 * NS_PER_S)
 
 static const char *const event_names[] = {
 	[GATE_EVENT_HANDSHAKE] = "handshake",
@@ -87,6 +92,7 @@ int gate_session_new(const struct gate_session_options *options, uint64_t now,
 		return fail(failure, -ENOMEM, "out of memory");
 	session->options = *options;
 	session->now = now;
+	session->active_at = now;
 	session->random = options->seed;
 	session->client.choose = choose_certificate;
 	session->client.context = session;
@@ -233,6 +239,25 @@ static bool collect(struct gate_session *session)
 	return moved;
 }
 
+/* Ends a connection that nothing happens on: as servers do, and so that none stays for ever. */
+static void end_idle(struct gate_session *session)
+{
+	struct channel *client = &session->client;
+	bool shaking = client->state == CHANNEL_HANDSHAKE;
+	uint64_t limit = session->active_at + (shaking ? HANDSHAKE_NS : IDLE_NS);
+
+	if (session->exchanges || client->ended)
+		return;
+	if (session->now < limit) {
+		session_wake(session, limit);
+	} else if (shaking) {
+		session->reset = true;
+		client->ended = true;
+	} else {
+		session->finishing = true;
+	}
+}
+
 void gate_session_run(struct gate_session *session, uint64_t now)
 {
 	bool moved;
@@ -244,6 +269,12 @@ void gate_session_run(struct gate_session *session, uint64_t now)
 		moved = route_pump(session) || moved;
 		moved = upstream_pump(session) || moved;
 		moved = collect(session) || moved;
+		if (moved) {
+			session->active_at = now;
+		} else if (!session->finishing) {
+			end_idle(session);
+			moved = session->finishing;
+		}
 	} while (moved && !session->waste);
 }
 

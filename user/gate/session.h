@@ -21,6 +21,8 @@
  * the caller (stop reading there: back-pressure). A session holds at most about 1.5 MiB, an idle
  *one about 100 KiB.
  *
+ * A client that says nothing for 75 s between requests, or 30 s in its handshake, is ended.
+ *
  * Times are nanoseconds of any one clock that does not go back. Nothing here is safe to be called
  * for one session from two threads, nor for two sessions of one authority.
  */

@@ -47,6 +47,7 @@ struct gate_session {
 	size_t exchanges_count;
 	uint64_t requests;
 	uint64_t now, wake_at;
+	uint64_t active_at; /* when something moved last */
 	uint64_t random;
 	char name[NAME_SIZE];
 	bool shaken;	/* the handshake's end has been counted */

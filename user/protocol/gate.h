@@ -20,11 +20,13 @@ enum gate_message_type {
 	GATE_CLOSED = 5,    /* the client of `cookie` has closed */
 	GATE_FORWARDED = 6, /* `result` of GATE_FORWARD; 0 with a descriptor that is connecting */
 	GATE_UNREAD = 7,    /* reply to GATE_MEASURE: `value` bytes wait for the client */
+	GATE_SYNC = 8,	    /* GATE_COUNTS of everything so far, then GATE_SYNCED */
 	/* From the gate: */
 	GATE_READY = 20,   /* `result`; u.text says what failed */
 	GATE_FORWARD = 21, /* open a connection to where the client of `cookie` had connected */
 	GATE_RESET = 22,   /* the connection of `cookie` is to be reset */
 	GATE_COUNTS = 23,  /* u.counts: what came of a rule's requests since the last ones */
+	GATE_SYNCED = 25,
 	GATE_MEASURE = 24, /* how much waits for the client of `cookie`? */
 };
 
