@@ -202,8 +202,8 @@ static void test_ends_connects(void **state)
 					   .reset_at = FAULT_RESET_REQUEST};
 
 	(void)state;
-	for (__u16 effect = 0; effect < FAULT_EFFECT_COUNT; effect++) {
-		const struct fault_rule rule = {.effect = effect};
+	for (__u32 effect = 0; effect < FAULT_EFFECT_COUNT; effect++) {
+		const struct fault_rule rule = {.effect = (__u16)effect};
 
 		assert_int_equal(effect_ends_connects(&rule), ending >> effect & 1);
 	}
