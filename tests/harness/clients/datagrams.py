@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """datagrams.py ADDRESS PORT COUNT: sends COUNT datagrams to an echo, a few at a time, and prints how
-many came back, once nothing has come for 0.3 s."""
+many came back, once nothing has come for a second."""
 import select
 import socket
 import struct
 import sys
 
 BATCH = 20  # more would overrun the echo's socket
-QUIET_SECONDS = 0.3
+BATCH_SECONDS = 0.005
+QUIET_SECONDS = 1
 
 
 def take(end, seen, seconds):
@@ -32,7 +33,7 @@ def main(arguments):
         for number in range(count):
             end.send(struct.pack("!Q", number))
             if number % BATCH == BATCH - 1:
-                take(end, seen, 0.001)
+                take(end, seen, BATCH_SECONDS)
         take(end, seen, QUIET_SECONDS)
     print(len(seen))
     return 0

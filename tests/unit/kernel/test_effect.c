@@ -176,6 +176,40 @@ static void test_share_grows(void **state)
 	}
 }
 
+/* Only what a rule takes a part of is numbered: a share, a ramp, or a lift in stages. */
+static void test_partial(void **state)
+{
+	const struct fault_rule whole = {.share = FAULT_SHARE_ALWAYS, .shape.flap_period = 1000};
+	const struct fault_rule share = {.share = FAULT_SHARE_ALWAYS - 1};
+	const struct fault_rule ramp = {.share = FAULT_SHARE_ALWAYS, .shape.ramp_over = 1};
+	const struct fault_window open = {.starts_at = 1, .ends_at = 10};
+	const struct fault_window falling = {.starts_at = 1, .ends_at = 10, .falls_at = 5};
+
+	(void)state;
+	assert_false(effect_is_partial(&whole, &open));
+	assert_true(effect_is_partial(&whole, &falling));
+	assert_true(effect_is_partial(&share, &open));
+	assert_true(effect_is_partial(&ramp, &open));
+}
+
+/* A shadow looks no further at a connection that would have come to no message. */
+static void test_ends_connects(void **state)
+{
+	const __u64 ending = 1ULL << FAULT_EFFECT_REFUSE | 1ULL << FAULT_EFFECT_UNREACHABLE |
+			     1ULL << FAULT_EFFECT_DROP | 1ULL << FAULT_EFFECT_OVERLOAD |
+			     1ULL << FAULT_EFFECT_RESET;
+	const struct fault_rule request = {.effect = FAULT_EFFECT_RESET,
+					   .reset_at = FAULT_RESET_REQUEST};
+
+	(void)state;
+	for (__u32 effect = 0; effect < FAULT_EFFECT_COUNT; effect++) {
+		const struct fault_rule rule = {.effect = (__u16)effect};
+
+		assert_int_equal(effect_ends_connects(&rule), ending >> effect & 1);
+	}
+	assert_false(effect_ends_connects(&request));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +221,8 @@ int main(void)
 		cmocka_unit_test(test_independence),
 		cmocka_unit_test(test_share_bounds),
 		cmocka_unit_test(test_share_grows),
+		cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_ends_connects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
