@@ -75,6 +75,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# -MMD does not see what the assembler includes.
+$(BUILD)/user/controller/page_style.o: user/controller/page.css
+
 # -MMD works with clang's bpf target too: editing contract.h rebuilds every program.
 $(BUILD)/kernel/%.bpf.o: kernel/%.bpf.c
 	@mkdir -p $(@D)

@@ -71,6 +71,7 @@ struct connect_decision {
 	__u32 won;	    /* a rule acts: the later ones only count */
 	__u32 by_address;   /* the rule at hand matched by its learned address alone */
 	__u32 shadow;	    /* this is one */
+	__u32 shadow_ends;  /* the connection would not have come to its first message */
 	__u64 shadowed;	    /* rules that would have hit */
 };
 
@@ -84,18 +85,19 @@ static __always_inline int connect_ask(const struct connect_decision *decision,
 		return reason;
 	if (decision->won)
 		return FAULT_REASON_OUTRANKED;
-	if (reason == FAULT_REASON_SHADOW)
-		return reason;
-	/* What packets take is taken as they come. */
-	if (effect_is_of_packets(rule->effect) || effect_is_of_segments(rule->effect))
+	/* What packets take is taken as they come; a shadow sees none, and takes it here. */
+	if (reason == FAULT_REASON_HIT &&
+	    (effect_is_of_packets(rule->effect) || effect_is_of_segments(rule->effect)))
 		return reason;
 	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
 }
 
 /* The rule would have hit the attempt. */
-static __always_inline void connect_shadow(struct connect_decision *decision, __u32 index)
+static __always_inline void connect_shadow(struct connect_decision *decision,
+					   const struct fault_rule *rule, __u32 index)
 {
 	decision->won = 1;
+	decision->shadow_ends = effect_ends_connects(rule);
 	decision->shadowed |= 1ULL << (index & 63);
 	shadow_count(index, &decision->flow,
 		     SHADOW_HIT | SHADOW_CONNECTION |
@@ -127,7 +129,7 @@ FAULT_SCAN int connect_decide_rule(struct connect_decision *decision, __u32 inde
 	if (reason != FAULT_REASON_HIT) {
 		count_pass(index, &decision->flow, reason, decision->now);
 		if (reason == FAULT_REASON_SHADOW)
-			connect_shadow(decision, index);
+			connect_shadow(decision, rule, index);
 		return 0;
 	}
 	decision->won = 1;
@@ -227,7 +229,7 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 	connect_decide(&decision, match->decided, match->by_address);
 	if (decision.error)
 		return refuse_with((int)decision.error);
-	if (flow->protocol == FAULT_PROTOCOL_TCP)
+	if (flow->protocol == FAULT_PROTOCOL_TCP && !decision.shadow_ends)
 		needs_look = match_needs_look(fault_control, match);
 	if (socket && (needs_look || decision.packet_rules || decision.link_rules))
 		socket_remember(fault_control, socket, flow, match, needs_look, &decision);

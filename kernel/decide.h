@@ -75,10 +75,9 @@ static __always_inline int message_ask(const struct message_decision *decision,
 		return reason;
 	if (decision->winner || decision->shadow_won)
 		return FAULT_REASON_OUTRANKED;
-	if (reason == FAULT_REASON_SHADOW)
-		return reason;
-	/* What packets take is taken as they come. */
-	if (effect_is_of_packets(effect))
+	/* What packets take is taken as they come; a shadow sees none, and takes it here. */
+	if (reason == FAULT_REASON_HIT &&
+	    (effect_is_of_packets(effect) || effect_is_of_segments(effect)))
 		return reason;
 	return rule_claim(index, decision->cookie, &decision->flow, decision->now);
 }

@@ -49,6 +49,14 @@ FAULT_INLINE int effect_is_of_segments(__u32 effect)
 	       effect == FAULT_EFFECT_RATE;
 }
 
+/* Whether a connection that the rule hits at its connect never sends its first message. */
+FAULT_INLINE int effect_ends_connects(const struct fault_rule *rule)
+{
+	return rule->effect == FAULT_EFFECT_REFUSE || rule->effect == FAULT_EFFECT_UNREACHABLE ||
+	       rule->effect == FAULT_EFFECT_DROP || rule->effect == FAULT_EFFECT_OVERLOAD ||
+	       (rule->effect == FAULT_EFFECT_RESET && rule->reset_at == FAULT_RESET_CONNECT);
+}
+
 /*
  * FAULT_REASON_HIT when the rule's window is open and neither lease nor deadline has passed at
  * `now` (ns, CLOCK_BOOTTIME); otherwise the reason why it does not act.
@@ -74,16 +82,17 @@ FAULT_INLINE __u64 effect_mix(__u64 value)
 }
 
 /*
- * Whether item number `item` of connection `cookie` falls into `share` (parts per million).
- * Deterministic for a seed, so that a decision is the same wherever it is asked.
+ * Whether the connection or request that is number `number` (from 0) among those that `rule` has
+ * matched in an injection falls into `share` (parts per million). By number, and not by anything of
+ * its own, so that for a seed the same load comes to the same count, in whatever order it arrives.
  */
-FAULT_INLINE int effect_share(__u64 seed, __u64 cookie, __u64 item, __u32 rule, __u32 share)
+FAULT_INLINE int effect_share(__u64 seed, __u64 number, __u32 rule, __u32 share)
 {
 	__u64 draw;
 
 	if (share >= FAULT_SHARE_ALWAYS)
 		return 1;
-	draw = effect_mix(seed + effect_mix(cookie + effect_mix(item * FAULT_RULES_MAX + rule)));
+	draw = effect_mix(seed + effect_mix(number * FAULT_RULES_MAX + rule));
 	/* The upper 32 bits scaled to 0..999,999. */
 	return ((draw >> 32) * FAULT_SHARE_ALWAYS) >> 32 < share;
 }
@@ -170,6 +179,15 @@ FAULT_INLINE __u32 effect_share_at(const struct fault_rule *rule, const struct f
 	if (share > FAULT_SHARE_ALWAYS)
 		share = FAULT_SHARE_ALWAYS;
 	return effect_fall(window, share, now);
+}
+
+/*
+ * Whether the rule takes a part of what it matches, now or at another moment of its window, so that
+ * what it matches must be numbered.
+ */
+FAULT_INLINE int effect_is_partial(const struct fault_rule *rule, const struct fault_window *window)
+{
+	return rule->share < FAULT_SHARE_ALWAYS || rule->shape.ramp_over || window->falls_at;
 }
 
 /* Whether the rule stops after some number of hits. */

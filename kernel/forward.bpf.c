@@ -55,13 +55,20 @@ static __always_inline __u64 link_forward_rules(struct link_packet *packet)
 	look_destination(fault_control, packet->flow.address, &packet->look.destination);
 	mask = packet->device_rules & packet->look.port.rules & packet->look.destination.rules;
 	if (mask && packet->look.port.protect & packet->look.destination.protect) {
+		link_protected(mask);
 		count_reasons(mask, FAULT_REASON_PROTECTED);
 		return 0;
 	}
 	return mask;
 }
 
-enum { FORWARD_PASS = 0, FORWARD_LOSE = 1, FORWARD_REFUSE = 2, FORWARD_RESET = 3 };
+enum {
+	FORWARD_PASS = 0,
+	FORWARD_LOSE = 1,
+	FORWARD_REFUSE = 2,
+	FORWARD_RESET = 3,
+	FORWARD_SHADOW = 4, /* one of the others, in a run */
+};
 
 /* What one rule, which matches, does with a packet of a connection. */
 static __always_inline int forward_action(const struct fault_rule *rule,
@@ -90,10 +97,11 @@ FAULT_SCAN int forward_choose(__u64 mask, const struct link_facts *facts, const 
 			      __u64 cookie)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	int i, action;
+	int i, action, begins;
 
 	if (!facts || !flow)
 		return FORWARD_PASS;
+	begins = facts->syn || flow->protocol == FAULT_PROTOCOL_UDP;
 	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1) {
 		__u32 index = mask_lowest(mask);
 		struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
@@ -102,9 +110,9 @@ FAULT_SCAN int forward_choose(__u64 mask, const struct link_facts *facts, const 
 
 		if (!rule || !counted)
 			continue;
-		if (facts->syn || flow->protocol == FAULT_PROTOCOL_UDP)
+		if (begins)
 			count_arrival(index, MATCH_CONNECT, now);
-		action = reason == FAULT_REASON_HIT ? forward_action(rule, facts) : FORWARD_PASS;
+		action = link_would_hit(reason) ? forward_action(rule, facts) : FORWARD_PASS;
 		if (action != FORWARD_PASS)
 			reason = rule_claim(index, cookie, flow, now);
 		if (action != FORWARD_PASS && reason == FAULT_REASON_HIT) {
@@ -113,7 +121,15 @@ FAULT_SCAN int forward_choose(__u64 mask, const struct link_facts *facts, const 
 				COUNT(counted->packets, 1);
 			return action;
 		}
-		if (facts->syn && reason != FAULT_REASON_HIT)
+		if (action != FORWARD_PASS && reason == FAULT_REASON_SHADOW) {
+			count_pass(index, flow, reason, now);
+			link_shadow(index,
+				    SHADOW_HIT | SHADOW_CONNECTION | (begins ? SHADOW_CONNECT : 0));
+			return FORWARD_SHADOW;
+		}
+		if (begins)
+			link_shadow(index, SHADOW_CONNECT);
+		if (facts->syn && !link_would_hit(reason))
 			count_pass(index, flow, reason, now);
 	}
 	return FORWARD_PASS;
@@ -163,6 +179,9 @@ static __always_inline int forward_tcp(struct __sk_buff *buffer, struct link_pac
 	switch (action) {
 	case FORWARD_LOSE:
 		return LINK_DROP;
+	case FORWARD_SHADOW:
+		known->rules = 0; /* it would have ended here */
+		return LINK_NEXT;
 	case FORWARD_REFUSE:
 		if (segment_make_reset(buffer, segment, 1, 0, segment->sequence + 1))
 			return LINK_NEXT;
@@ -190,6 +209,7 @@ static __always_inline int forward_query(struct __sk_buff *buffer, struct link_p
 	mask = link_query_rules() & packet->device_rules;
 	if (!mask || forward_is_local(buffer, &packet->segment))
 		return LINK_NEXT;
+	link_identify_query();
 	answer = link_decide_query(mask, &packet->flow, forward_cookie(&packet->segment),
 				   text_be16(&packet->text, 0));
 	if (answer < 0)
@@ -219,6 +239,7 @@ static __always_inline int link_forward(struct __sk_buff *buffer, struct link_pa
 {
 	packet->flow.port = packet->segment.destination_port;
 	__builtin_memcpy(packet->flow.address, packet->segment.destination, 16);
+	link_identify(packet, 0);
 	if (packet->segment.protocol == FAULT_PROTOCOL_TCP)
 		return forward_tcp(buffer, packet);
 	return forward_udp(buffer, packet);

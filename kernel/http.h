@@ -144,19 +144,35 @@ FAULT_INLINE __u32 http_method(const struct fault_text *text, __u32 *method)
 	return end + 1;
 }
 
+/* Position of the colon in front of the port of a host that goes from `start` to `end`, or `end`.
+ * Looks no further than that, and than a name can be long: most hosts have no port. */
+FAULT_SCAN __u32 http_port_at(const struct fault_text *text, __u32 start, __u32 end)
+{
+	__u32 i;
+
+	if (!text)
+		return end;
+	for (i = 0; i < FAULT_NAME_MAX; i++) {
+		if (start + i >= end)
+			break;
+		if (text_at(text, start + i) == ':')
+			return start + i;
+	}
+	return end;
+}
+
 /* Host without port and brackets: a name or an IPv4 address; an IPv6 literal is no name. A blank at
  * either end is no part of a host, and who ignores it cannot be told. */
 FAULT_INLINE void http_set_host(const struct fault_text *text, struct http_head *head, __u32 start,
 				__u32 end)
 {
-	__u32 colon = text_find(text, start, ':');
+	__u32 colon = http_port_at(text, start, end);
 
 	head->host_at = start;
 	head->host_length = 0;
 	if (start >= end || text_at(text, start) == '[' || colon == start)
 		return;
-	if (colon < end)
-		end = colon;
+	end = colon;
 	head->host_length = end - start;
 	if (http_is_blank(text_at(text, start)) || http_is_blank(text_at(text, end - 1)))
 		head->flags |= HTTP_AMBIGUOUS;

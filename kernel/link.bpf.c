@@ -38,36 +38,12 @@ struct {
 	__type(value, struct link_state);
 } link_state SEC(".maps");
 
-/* Rules that the socket's cgroup leaves; 0 outside the scope. */
-static __always_inline __u64 link_cgroup(const struct fault_control *fault_control,
-					 struct __sk_buff *buffer)
-{
-	__u64 mask = fault_control->any_cgroup;
-	int level, inside = !(fault_control->flags & FAULT_CONTROL_SCOPE);
-
-	if (inside && !(fault_control->flags & FAULT_CONTROL_CGROUP))
-		return mask;
-	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
-		__u64 id = bpf_skb_ancestor_cgroup_id(buffer, level);
-		__u64 *found;
-
-		if (!id)
-			break;
-		if (bpf_map_lookup_elem(&scope, &id))
-			inside = 1;
-		found = bpf_map_lookup_elem(&cgroups, &id);
-		if (found)
-			mask |= *found;
-	}
-	return inside ? mask : 0;
-}
-
 /* Rules that cgroup and owner leave. A packet does not tell its process or namespace: rules that
  * name one act on connections whose connect was seen. */
 static __always_inline __u64 link_owner(const struct fault_control *fault_control,
 					struct __sk_buff *buffer)
 {
-	__u64 mask = link_cgroup(fault_control, buffer);
+	__u64 mask = look_packet_cgroup(fault_control, buffer, 0);
 
 	if (fault_control->flags & FAULT_CONTROL_USER)
 		mask &= look_user(fault_control, bpf_get_socket_uid(buffer));
@@ -477,7 +453,10 @@ static __always_inline int link_udp_egress(struct __sk_buff *buffer, struct link
 		return LINK_NEXT;
 	look_port(fault_control, &packet->flow, &packet->look.port);
 	look_destination(fault_control, packet->flow.address, &packet->look.destination);
+	link_identify(packet, bpf_skb_cgroup_id(buffer));
+	link_identify_query();
 	if (packet->look.port.protect & packet->look.destination.protect) {
+		link_protected(mask);
 		count_reasons(mask, FAULT_REASON_PROTECTED);
 		return LINK_NEXT;
 	}

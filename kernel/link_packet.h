@@ -7,6 +7,7 @@
 #include "kernel/dns.h"
 #include "kernel/link.h"
 #include "kernel/segment.h"
+#include "kernel/shadow.h"
 #include "kernel/verdict.h"
 
 #define PORT_DNS     53
@@ -30,6 +31,7 @@ struct link_packet {
 	struct fault_text text; /* a query */
 	struct dns_name dns_name;
 	struct fault_name_key name;
+	struct fault_shadow_key shadow; /* whose it is; the message layer has its own */
 };
 
 /*
@@ -126,11 +128,66 @@ FAULT_SCAN __u64 link_query_rules(void)
 	return found ? *found & fault_control->query_rules : 0;
 }
 
+/* In a shadow: the packet at hand belongs to `cgroup` (id; 0: it is forwarded). */
+static __always_inline void link_identify(struct link_packet *packet, __u64 cgroup)
+{
+	struct fault_control *fault_control = control_get();
+
+	if (!fault_control || !shadow_is_on(fault_control))
+		return;
+	__builtin_memset(&packet->shadow, 0, sizeof(packet->shadow));
+	packet->shadow.cgroup = cgroup;
+}
+
+/* In a shadow: it is about the name in packet->dns_name. */
+FAULT_SCAN int link_identify_query(void)
+{
+	struct fault_control *fault_control = control_get();
+	__u32 zero = 0, i;
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+
+	if (!packet || !fault_control || !shadow_is_on(fault_control))
+		return 0;
+	for (i = 0; i < FAULT_SHADOW_NAME_MAX - 1; i++) {
+		if (i >= packet->dns_name.length)
+			break;
+		packet->shadow.name[i] = packet->dns_name.bytes[i];
+	}
+	return 0;
+}
+
+/* Counts for a shadow that `rule` has matched the packet at hand. */
+FAULT_SCAN int link_shadow(__u32 rule, __u32 what)
+{
+	struct fault_control *fault_control = control_get();
+	__u32 zero = 0;
+	struct link_packet *packet = bpf_map_lookup_elem(&link_packets, &zero);
+
+	if (!packet || !fault_control || !shadow_is_on(fault_control))
+		return 0;
+	return shadow_add(&packet->shadow, rule, &packet->flow, what);
+}
+
+/* Counts the packet at hand, protected, for every rule in `mask`. */
+FAULT_SCAN int link_protected(__u64 mask)
+{
+	int i;
+
+	for (i = 0; i < FAULT_RULES_MAX && mask; i++, mask &= mask - 1)
+		link_shadow(mask_lowest(mask), SHADOW_CONNECT | SHADOW_PROTECTED);
+	return 0;
+}
+
+static __always_inline int link_would_hit(int reason)
+{
+	return reason == FAULT_REASON_HIT || reason == FAULT_REASON_SHADOW;
+}
+
 /* Lets the rules of `mask` decide on a query. What is to be said, or -1: it passes. */
 FAULT_SCAN int link_decide_query(__u64 mask, const struct flow *flow, __u64 cookie, __u64 item)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	int i, answer = -1;
+	int i, answer = -1, won = 0;
 
 	if (!flow)
 		return -1;
@@ -142,12 +199,16 @@ FAULT_SCAN int link_decide_query(__u64 mask, const struct flow *flow, __u64 cook
 		if (!rule)
 			continue;
 		count_arrival(index, MATCH_REQUEST, now);
-		if (reason == FAULT_REASON_HIT && answer >= 0)
-			reason = FAULT_REASON_OUTRANKED;
-		if (reason == FAULT_REASON_HIT)
-			reason = rule_claim(index, cookie, flow, now);
+		if (link_would_hit(reason))
+			reason =
+				won ? FAULT_REASON_OUTRANKED : rule_claim(index, cookie, flow, now);
+		won |= link_would_hit(reason);
 		if (reason != FAULT_REASON_HIT) {
 			count_pass(index, flow, reason, now);
+			link_shadow(index,
+				    SHADOW_REQUEST | (reason == FAULT_REASON_SHADOW
+							      ? SHADOW_HIT | SHADOW_CONNECTION
+							      : 0));
 			continue;
 		}
 		answer = rule->dns;

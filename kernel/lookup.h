@@ -90,6 +90,33 @@ static __always_inline void look_learned(const struct fault_control *control,
 		*ret_learned = *found;
 }
 
+/*
+ * Rules that the cgroup of the packet's socket leaves; 0 outside the scope. A program that is
+ * `attached` to the scope's cgroups sees no packet from outside of it.
+ */
+static __always_inline __u64 look_packet_cgroup(const struct fault_control *control,
+						struct __sk_buff *buffer, int attached)
+{
+	__u64 mask = control->any_cgroup;
+	int level, inside = attached || !(control->flags & FAULT_CONTROL_SCOPE);
+
+	if (inside && !(control->flags & FAULT_CONTROL_CGROUP))
+		return mask;
+	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
+		__u64 id = bpf_skb_ancestor_cgroup_id(buffer, level);
+		__u64 *found;
+
+		if (!id)
+			break;
+		if (!inside && bpf_map_lookup_elem(&scope, &id))
+			inside = 1;
+		found = bpf_map_lookup_elem(&cgroups, &id);
+		if (found)
+			mask |= *found;
+	}
+	return inside ? mask : 0;
+}
+
 /* Adds `amount` to a counter that other contexts on this CPU may add to as well. */
 #define COUNT(field, amount) __sync_fetch_and_add(&(field), (amount))
 

@@ -76,10 +76,19 @@ struct rule_meter {
 	__u64 failed;	   /* items that failed, up to shape.first */
 	__u64 hits;	   /* up to shape.budget_hits */
 	__u64 connections; /* with hits, up to shape.budget_connections */
+	__u64 matched;	   /* items that were numbered for their draw */
 	__u32 injection;
 	__u32 spent; /* the budget is; stays so until the next injection */
 	struct bpf_spin_lock lock;
 	__u32 padding;
+};
+
+/* Key of `draws`: what one item of a connection has its number by. */
+struct draw_key {
+	__u64 cookie;
+	__u64 item;
+	__u32 rule;
+	__u32 injection;
 };
 
 /* Key of `claims`: what was decided of one connection in one injection of a rule. */
@@ -148,6 +157,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct rule_meter);
 } meters SEC(".maps") __weak;
+
+/* Numbers of the items that are asked about again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct draw_key);
+	__type(value, __u64);
+} draws SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

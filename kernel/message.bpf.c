@@ -138,7 +138,8 @@ static __always_inline __u64 look_names(const struct fault_control *fault_contro
 {
 	__u64 *found;
 
-	if (text_name_key(&memory->text, at, length, &memory->name))
+	/* No rule has a name: there is nothing to look in. */
+	if (!fault_control->name_rules || text_name_key(&memory->text, at, length, &memory->name))
 		return fault_control->any_name;
 	found = bpf_map_lookup_elem(&names, &memory->name);
 	return found ? *found : fault_control->any_name;

@@ -69,33 +69,12 @@ static __always_inline int packet_flow(struct __sk_buff *buffer, const struct pa
 	return 0;
 }
 
-static __always_inline __u64 look_cgroup(const struct fault_control *fault_control,
-					 struct __sk_buff *buffer)
-{
-	__u64 mask = fault_control->any_cgroup;
-	int level;
-
-	if (!(fault_control->flags & FAULT_CONTROL_CGROUP))
-		return mask;
-	for (level = 1; level < FAULT_CGROUP_LEVELS_MAX; level++) {
-		__u64 id = bpf_skb_ancestor_cgroup_id(buffer, level);
-		__u64 *found;
-
-		if (!id)
-			break;
-		found = bpf_map_lookup_elem(&cgroups, &id);
-		if (found)
-			mask |= *found;
-	}
-	return mask;
-}
-
 /* Rules that cgroup and owner leave. A packet does not tell its process or namespace: of the rules
  * that name one, those hold that the connect or the send found, `remembered`. */
 static __always_inline __u64 packet_owner(const struct fault_control *fault_control,
 					  struct __sk_buff *buffer, __u64 remembered)
 {
-	__u64 mask = look_cgroup(fault_control, buffer);
+	__u64 mask = look_packet_cgroup(fault_control, buffer, 1);
 
 	if (fault_control->flags & FAULT_CONTROL_USER)
 		mask &= look_user(fault_control, bpf_get_socket_uid(buffer));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Shadow: what a plan would hit, counted by who asks and what for, while nothing is touched. Which
- * items those are is said by rule_verdict (FAULT_REASON_SHADOW instead of FAULT_REASON_HIT), so
- * that no layer can act by mistake.
+ * items those are is said by rule_verdict and rule_claim (FAULT_REASON_SHADOW instead of
+ * FAULT_REASON_HIT), so that no layer can act by mistake.
  */
 #ifndef FAULTD_SHADOW_H
 #define FAULTD_SHADOW_H
@@ -89,10 +89,10 @@ static __always_inline void shadow_identify_stream(const struct socket_state *st
 	shadow_take_name(at, length);
 }
 
-/* Counts one item of `rule` as `what` (enum shadow_count) says. */
-FAULT_SCAN int shadow_count(__u32 rule, const struct flow *flow, __u32 what)
+/* Counts one item of `rule` as `what` (enum shadow_count) says, for whom `key` names. */
+FAULT_SCAN int shadow_add(struct fault_shadow_key *key, __u32 rule, const struct flow *flow,
+			  __u32 what)
 {
-	struct fault_shadow_key *key = shadow_identity();
 	struct fault_shadow *counted, none = {};
 
 	if (!key || !flow)
@@ -114,6 +114,14 @@ FAULT_SCAN int shadow_count(__u32 rule, const struct flow *flow, __u32 what)
 	COUNT(counted->protected_hits, what & SHADOW_PROTECTED ? 1 : 0);
 	COUNT(counted->address_only, what & SHADOW_ADDRESS_ONLY ? 1 : 0);
 	return 0;
+}
+
+/* The same for whom the identity names. */
+static __always_inline int shadow_count(__u32 rule, const struct flow *flow, __u32 what)
+{
+	struct fault_shadow_key *key = shadow_identity();
+
+	return key ? shadow_add(key, rule, flow, what) : 0;
 }
 
 /* Counts `what` for every rule in `mask`. */

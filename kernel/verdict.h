@@ -21,37 +21,6 @@ static __always_inline int rule_is_spent(const struct fault_rule *rule,
 }
 
 /*
- * Whether `rule` acts now on item `item` of connection `cookie`: FAULT_REASON_HIT, or why not;
- * in a shadow FAULT_REASON_SHADOW in the place of a hit. FAULT_REASON_KERNEL_ERROR when there is no
- * such rule.
- */
-FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
-{
-	struct fault_window *window = bpf_map_lookup_elem(&windows, &index);
-	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
-	struct fault_control *fault_control = control_get();
-	enum fault_reason reason;
-
-	if (!fault_control || !window || !rule)
-		return FAULT_REASON_KERNEL_ERROR;
-	/* A shadow has no window: it tells what an open one would come to. */
-	if (fault_control->flags & FAULT_CONTROL_SHADOW)
-		return effect_share(fault_control->seed, cookie, item, index,
-				    rule->shape.ramp_over ? rule->shape.ramp_to : rule->share)
-			       ? FAULT_REASON_SHADOW
-			       : FAULT_REASON_SHARE;
-	reason = effect_live(fault_control, window, now);
-	if (reason != FAULT_REASON_HIT)
-		return reason;
-	if (rule_is_spent(rule, window, index))
-		return FAULT_REASON_BUDGET;
-	if (!effect_share(fault_control->seed, cookie, item, index,
-			  effect_share_at(rule, window, now)))
-		return FAULT_REASON_SHARE;
-	return FAULT_REASON_HIT;
-}
-
-/*
  * The meter of this injection; the caller holds its lock. A CPU that still sees the injection
  * before must not set back what a later one has begun.
  */
@@ -63,8 +32,91 @@ static __always_inline void meter_renew(struct rule_meter *meter, __u32 injectio
 	meter->failed = 0;
 	meter->hits = 0;
 	meter->connections = 0;
+	meter->matched = 0;
 	meter->spent = 0;
 	meter->injection = injection;
+}
+
+/* The next number among what the rule matches in this injection. */
+static __always_inline __u64 meter_number(struct rule_meter *meter, __u32 injection)
+{
+	__u64 number;
+
+	bpf_spin_lock(&meter->lock);
+	meter_renew(meter, injection);
+	number = meter->matched++;
+	bpf_spin_unlock(&meter->lock);
+	return number;
+}
+
+/* The item's number: that which it has, or when it is asked about for the first time the next. */
+static __always_inline __u64 draw_number(const struct fault_rule *rule, const struct draw_key *key)
+{
+	struct rule_meter *meter = bpf_map_lookup_elem(&meters, &key->rule);
+	__u64 number, *found;
+
+	if (!meter)
+		return 0;
+	/* A request is asked about once: nothing needs to be kept of it. */
+	if (effect_is_of_requests(rule->effect, rule->reject))
+		return meter_number(meter, key->injection);
+	found = bpf_map_lookup_elem(&draws, key);
+	if (found)
+		return *found;
+	number = meter_number(meter, key->injection);
+	if (!bpf_map_update_elem(&draws, key, &number, BPF_NOEXIST))
+		return number;
+	/* Another CPU was first; or there is no room, and the item is asked about anew. */
+	found = bpf_map_lookup_elem(&draws, key);
+	return found ? *found : number;
+}
+
+/*
+ * What `reason` comes to: a shadow never hits. Whatever a layer asks, its answer passes through
+ * here, so that in a shadow none can act.
+ */
+static __always_inline int verdict_say(const struct fault_control *fault_control, int reason)
+{
+	return reason == FAULT_REASON_HIT && fault_control->flags & FAULT_CONTROL_SHADOW
+		       ? FAULT_REASON_SHADOW
+		       : reason;
+}
+
+/*
+ * Whether `rule` acts now on item `item` of connection `cookie`: FAULT_REASON_HIT, or why not;
+ * in a shadow FAULT_REASON_SHADOW in the place of a hit. FAULT_REASON_KERNEL_ERROR when there is no
+ * such rule.
+ */
+FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
+{
+	const struct fault_window *window = bpf_map_lookup_elem(&windows, &index);
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	struct fault_control *fault_control = control_get();
+	struct draw_key key = {.cookie = cookie, .item = item, .rule = index};
+	struct fault_window open = {};
+	enum fault_reason reason;
+	__u64 number = 0;
+
+	if (!fault_control || !window || !rule)
+		return FAULT_REASON_KERNEL_ERROR;
+	if (fault_control->flags & FAULT_CONTROL_SHADOW) {
+		/* It has no window: it tells what one that opened at the arming would come to. */
+		open.starts_at = fault_control->started_at;
+		open.ends_at = fault_control->deadline;
+		window = &open;
+	}
+	reason = effect_live(fault_control, window, now);
+	if (reason != FAULT_REASON_HIT)
+		return reason;
+	if (rule_is_spent(rule, window, index))
+		return FAULT_REASON_BUDGET;
+	if (effect_is_partial(rule, window)) {
+		key.injection = window->injection;
+		number = draw_number(rule, &key);
+	}
+	if (!effect_share(fault_control->seed, number, index, effect_share_at(rule, window, now)))
+		return FAULT_REASON_SHARE;
+	return verdict_say(fault_control, FAULT_REASON_HIT);
 }
 
 /* Whether the service that an overload rule plays rejects a request now. */
@@ -171,22 +223,25 @@ static __always_inline int claim_hit(__u32 index, const struct fault_rule *rule,
 /*
  * Takes what a hit costs `rule`, whose verdict on connection `cookie` was FAULT_REASON_HIT and
  * which nothing outranks: a request's tokens for an overload, one of the first items, a hit of the
- * budget. FAULT_REASON_HIT, and the caller carries the effect out; or why it passes.
+ * budget. FAULT_REASON_HIT, and the caller carries the effect out; or why it passes. In a shadow,
+ * whose meters are its own, the same for FAULT_REASON_SHADOW, in the place of a hit too.
  */
 FAULT_SCAN int rule_claim(__u32 index, __u64 cookie, const struct flow *flow, __u64 now)
 {
 	struct fault_window *window = bpf_map_lookup_elem(&windows, &index);
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
 	struct rule_meter *meter = bpf_map_lookup_elem(&meters, &index);
+	struct fault_control *fault_control = control_get();
 	int reason = FAULT_REASON_HIT;
 
-	if (!flow || !window || !rule || !meter)
+	if (!fault_control || !flow || !window || !rule || !meter)
 		return FAULT_REASON_KERNEL_ERROR;
 	if (rule->effect == FAULT_EFFECT_OVERLOAD &&
 	    !meter_rejects(meter, rule, window->injection, now))
 		return FAULT_REASON_ADMITTED;
 	if (rule->shape.first || effect_has_budget(&rule->shape))
 		reason = claim_hit(index, rule, window, meter, cookie, flow, now);
+	reason = verdict_say(fault_control, reason);
 	if (reason == FAULT_REASON_HIT && rule->effect == FAULT_EFFECT_OVERLOAD)
 		count_rejected(index, now);
 	return reason;

@@ -3,7 +3,7 @@
 # Prints how exactly shares, losses, overloads, stalls and shapes keep to what was asked, one line
 # for each: what was asked, what came, what is allowed, and whether it is inside. Exits 1 when some
 # line is not. Of the binomial lines one in a hundred is outside by chance; SEED=N repeats a run's
-# draws as far as the sockets' cookies allow.
+# draws.
 . "$(dirname "$0")/../system/lib.sh"
 need jq python3 curl wrk
 setup

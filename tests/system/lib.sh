@@ -257,6 +257,31 @@ reason_count() {
 		'[.rules[] | select(.fault == $fault) | .reasons[$word]] | add // 0' <<<"$reply"
 }
 
+# predicts WHAT RULE KEYS CMD...: the load CMD meets, in a run of the rule of fault f, as many hits as in
+# a shadow of it, within 1 %, and what it prints in the shadow is what it prints without a fault. CMD
+# finds in window_ns when the window opened, and is not the same at another moment of it.
+predicts() {
+	local untouched seen said hits off
+
+	untouched=$(window_ns=0 && "${@:4}")
+	arm "$(plan "$2" "$(jq --compact-output '. + {shadow: true}' <<<"$3")")"
+	seen=$(window_ns=$(field .started_ns) && "${@:4}")
+	assert_eq "$seen" "$untouched" "$1: what the load met in the shadow"
+	assert_eq "$(counter f hits)" 0 "$1: hits in the shadow"
+	expect_api 200 GET "/runs/$run/shadow"
+	said=$(field '[.entries[].hits] | add // 0')
+	disarm
+	arm "$(plan "$2" "$3")"
+	inject f 60
+	seen=$(window_ns=$(field .starts_at_ns) && "${@:4}")
+	hits=$(counter f hits)
+	disarm
+	echo "$1: predicted $said, met $hits"
+	[[ $seen != "$untouched" ]] || fail "$1: the load met nothing"
+	off=$((said > hits ? said - hits : hits - said))
+	((hits > 0 && off * 100 <= hits)) || fail "$1: predicted $said, met $hits"
+}
+
 # await SECONDS CMD...: until CMD succeeds, asked every 20 ms; fails when it does not in time.
 await() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))

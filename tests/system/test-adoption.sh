@@ -95,6 +95,26 @@ inject f 60
 assert_eq "$(ask hung "request 0.5")" "2 silent" "hang"
 disarm
 
+# With rules of the link layer in the same plan: an adopted connection is answered without a segment
+# of it being seen there, and one that is let through is reset; connections of the other rule are
+# reset, and not answered.
+hold both client "$TESTBED_SHARED4" 80 3
+hold reset client "$TESTBED_SOLO4" 80 2
+arm "$(plan "$(rule '{"match": {"protocols": ["tcp"], "prefixes": ["'"$TESTBED_SHARED4"'/32"]},
+	"shape": {"budget": {"hits": 3}}}'),"'
+	{"fault": "g", "effect": "reset", "at": "live", "match": {"protocols": ["tcp"], "ports": ["80"],
+	"prefixes": ["'"$TESTBED_SHARED4"'/32", "'"$TESTBED_SOLO4"'/32"]}}' "$scope")"
+assert_eq "$(ask both request)" "3 200" "before the inject"
+expect_api 200 POST "/runs/$run/inject" '{"faults": ["f", "g"], "for_ns": 60000000000}'
+assert_eq "$(ask both request)" "3 503" "adopted, beside a rule of the link layer"
+assert_eq "$(ask reset request)" "2 ECONNRESET" "the rule of the link layer"
+assert_eq "$(ask both request)" "3 ECONNRESET" "adopted, behind the budget"
+assert_eq "$(counter f hits) $(counter g hits)" "3 5" "hits"
+disarm
+release both
+release reset
+echo "adoption and a reset of the link layer in one plan: 3 x 503, then ECONNRESET; 2 others ECONNRESET"
+
 # A response that is under way at the inject arrives whole; the request behind it is answered.
 head -c 2000000 /dev/urandom >"$TESTBED_WWW/random.bin"
 spawn python3 -uc '

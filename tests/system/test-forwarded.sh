@@ -184,6 +184,29 @@ arm "$(plan "$(rule '"effect": "refuse"' "$TO_SHARED" | sed 's/guest\*/other?/')
 inject f 60
 expect "404 0" "404 0"
 disarm
+# A shadow predicts what of it would be hit.
+guest_connects() {
+	guest "$CLIENTS/attempt.py" --timeout 1 --count "$1" tcp "$TESTBED_SHARED4" 80
+}
+guest_queries() {
+	guest "$CLIENTS/queries.py" registry.example "$TESTBED_DNS4" "$1"
+}
+guest_datagrams() {
+	guest "$CLIENTS/attempt.py" --timeout 0.1 --count "$1" udp "$TESTBED_UDP4" 5353
+}
+guest_requests() {
+	guest curl -s -o /dev/null -w '%{http_code}\n' --no-keepalive -H 'Connection: close' \
+		"http://$TESTBED_SHARED4/?[1-$1]" || true
+}
+predicts "forwarded, refuse, share 50 %" "$(rule '"effect": "refuse", "share_ppm": 500000' "$TO_SHARED")" \
+	'{}' guest_connects 300
+predicts "forwarded, drop, first 20" "$(rule '"effect": "drop", "shape": {"first": 20}' \
+	'"protocols": ["udp"], "ports": ["5353"]')" '{}' guest_datagrams 50
+predicts "forwarded, reset at the request" "$(rule '"effect": "reset", "at": "request",
+	"shape": {"budget": {"hits": 30}}' "$TO_SHARED")" '{}' guest_requests 80
+predicts "forwarded, dns, share 40 %" "$(rule '"effect": "dns", "dns": "servfail", "share_ppm": 400000' \
+	'"protocols": ["udp"], "names": ["registry.example"]')" '{}' guest_queries 200
+
 # What needs a socket is refused.
 expect_api 400 POST /runs "$(plan "$(rule '"effect": "rate", "rate": 1000' "$TO_SHARED")")"
 assert_contains "$reply" "does not act on forwarded traffic"

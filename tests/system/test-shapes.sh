@@ -137,6 +137,16 @@ assert_eq "$(counter f hits)" 3 "hits"
 release budget
 disarm
 
+# A reset that the first message decides is taken out of the budget once, like any other.
+arm "$(plan '{"fault": "f", "effect": "reset", "at": "request", "shape": {"budget": {"hits": 4}},
+	"match": {"protocols": ["tcp"], "ports": ["80"], "names": ["registry.example"]}}')"
+inject f 60
+assert_eq "$(client curl --silent --output /dev/null --write-out '%{exitcode}\n' \
+	--resolve "registry.example:80:$TESTBED_SHARED4" -H 'Connection: close' \
+	'http://registry.example/?[1-9]' | uniq -c | xargs)" "4 56 5 0" "budget of 4 resets by name"
+assert_eq "$(counter f hits)" 4 "hits"
+disarm
+
 # -- 50 processes at once: not one more than the budget, not one less
 arm "$(plan '{"fault": "f", "effect": "refuse", "shape": {"budget": {"hits": 1000}}, '"$match"'}')"
 inject f 60

@@ -6,6 +6,7 @@
 #include "user/base/clock.h"
 #include "user/base/number.h"
 #include "user/controller/report.h"
+#include "user/controller/report_text.h"
 #include "user/controller/verb.h"
 #include "user/protocol/names.h"
 

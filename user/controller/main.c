@@ -14,6 +14,8 @@
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
 enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
 enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f', KEY_REPEAT = 'k', KEY_COMPARE = 'c' };
+/* In struct verb: -o of those that print reports of a run, any number of them. */
+enum { LETTER_REPORT = 'O' };
 
 static const struct argp_option all_options[] = {
 	{"socket", KEY_SOCKET, "PATH", 0, "The daemon's socket (" CLIENT_SOCKET_DEFAULT ")", 0},
@@ -34,6 +36,17 @@ static const struct argp_option all_options[] = {
 	{"answers", KEY_ANSWERS, NULL, 0, "The named answers instead of the presets", 0},
 };
 
+static const struct argp_option report_option = {
+	"format",
+	KEY_FORMAT,
+	"FORMAT[=FILE]",
+	0,
+	"A report: table, json, junit, github, markdown, chaos-toolkit, openmetrics or html; may "
+	"be "
+	"given several times",
+	0,
+};
+
 #define WATCH_LOWEST  NS_PER_S
 #define WATCH_HIGHEST (23 * 3600 * NS_PER_S)
 
@@ -45,12 +58,18 @@ struct invocation {
 static error_t parse_format(struct argp_state *state, const char *text,
 			    enum report_format *ret_format)
 {
-	if (strcmp(text, "table") == 0)
-		*ret_format = REPORT_TABLE;
-	else if (strcmp(text, "json") == 0)
-		*ret_format = REPORT_JSON;
-	else
+	if (report_format_by_name(text, ret_format) < 0 ||
+	    (*ret_format != REPORT_TABLE && *ret_format != REPORT_JSON))
 		argp_error(state, "no such format: %s; table and json are", text);
+	return 0;
+}
+
+static error_t parse_report(struct argp_state *state, const char *text, struct arguments *arguments)
+{
+	struct failure failure;
+
+	if (report_outputs_add(&arguments->reports, text, &failure) < 0)
+		argp_error(state, "%s", failure.text);
 	return 0;
 }
 
@@ -104,6 +123,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		arguments->presets = text;
 		return 0;
 	case KEY_FORMAT:
+		if (strchr(invocation->verb->options, LETTER_REPORT))
+			return parse_report(state, text, arguments);
 		return parse_format(state, text, &arguments->format);
 	case KEY_SEED:
 		return parse_seed(state, text, arguments);
@@ -155,6 +176,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++)
 		if (strchr(verb->options, all_options[i].key))
 			options[count++] = all_options[i];
+	if (strchr(verb->options, LETTER_REPORT))
+		options[count++] = report_option;
 	if (asprintf(&name, "faultctl %s", verb->name) < 0 ||
 	    asprintf(&text, "%s.\v%s", verb->help, verb->more ? verb->more : "") < 0)
 		return EXIT_BROKEN;

@@ -2,354 +2,195 @@
 #include "user/controller/report.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/clock.h"
-#include "user/controller/record_json.h"
 
-enum { CELL_SIZE = 96, WIDTH_DEFAULT = 80, WIDTH_MAX = 160, COLUMNS_MAX = 9 };
-
-void report_time(uint64_t ns, char buffer[REPORT_TIME_SIZE])
-{
-	double seconds = (double)ns / (double)NS_PER_S;
-	unsigned long long whole = (ns + NS_PER_S / 2) / NS_PER_S;
-
-	if (ns < NS_PER_MS)
-		snprintf(buffer, REPORT_TIME_SIZE, "%lluus", (unsigned long long)(ns / NS_PER_US));
-	else if (ns < NS_PER_S)
-		snprintf(buffer, REPORT_TIME_SIZE, "%llums", (unsigned long long)(ns / NS_PER_MS));
-	else if (seconds < 9.995)
-		snprintf(buffer, REPORT_TIME_SIZE, "%.2fs", seconds);
-	else if (seconds < 59.95)
-		snprintf(buffer, REPORT_TIME_SIZE, "%.1fs", seconds);
-	else if (whole < 3600)
-		snprintf(buffer, REPORT_TIME_SIZE, "%llum%02llus", whole / 60, whole % 60);
-	else
-		snprintf(buffer, REPORT_TIME_SIZE, "%lluh%02llum", whole / 3600, whole % 3600 / 60);
-}
-
-/* A table whose columns are as wide as they must be. */
-struct table {
-	char (*cells)[COLUMNS_MAX][CELL_SIZE];
-	size_t rows, columns;
-};
-
-static int table_new(struct table *table, size_t rows, const char *const *header, size_t columns)
-{
-	*table = (struct table){.columns = columns};
-	table->cells = calloc(rows + 1, sizeof(*table->cells));
-	if (!table->cells)
-		return -ENOMEM;
-	for (size_t i = 0; i < columns; i++)
-		snprintf(table->cells[0][i], CELL_SIZE, "%s", header[i]);
-	table->rows = 1;
-	return 0;
-}
-
-static void table_print(const struct table *table, FILE *out)
-{
-	size_t widths[COLUMNS_MAX] = {0};
-
-	for (size_t i = 0; i < table->rows; i++)
-		for (size_t j = 0; j < table->columns; j++)
-			if (strlen(table->cells[i][j]) > widths[j])
-				widths[j] = strlen(table->cells[i][j]);
-	for (size_t i = 0; i < table->rows; i++) {
-		for (size_t j = 0; j + 1 < table->columns; j++)
-			fprintf(out, "%-*s ", (int)widths[j], table->cells[i][j]);
-		fprintf(out, "%s\n", table->cells[i][table->columns - 1]);
-	}
-}
-
-static void cell_name(char cell[CELL_SIZE], const char *name)
-{
-	if (strlen(name) > 14)
-		snprintf(cell, CELL_SIZE, "%.13s~", name);
-	else
-		snprintf(cell, CELL_SIZE, "%s", name);
-}
-
-static void cell_figure(char cell[CELL_SIZE], const struct figure *figure, bool interval)
-{
-	char value[REPORT_TIME_SIZE], low[REPORT_TIME_SIZE], high[REPORT_TIME_SIZE];
-
-	report_time(figure->ns, value);
-	report_time(figure->low_ns, low);
-	report_time(figure->high_ns, high);
-	if (figure->state == FIGURE_NONE)
-		snprintf(cell, CELL_SIZE, "-");
-	else if (figure->state == FIGURE_CENSORED)
-		snprintf(cell, CELL_SIZE, "never (>%s)", low);
-	else if (interval)
-		snprintf(cell, CELL_SIZE, "%s (%s,%s]", value, low, high);
-	else
-		snprintf(cell, CELL_SIZE, "%s", value);
-}
-
-static void cell_share(char cell[CELL_SIZE], uint64_t part, uint64_t whole, const char *unit)
-{
-	if (whole)
-		snprintf(cell, CELL_SIZE, "%.2f%s", (double)part / (double)whole, unit);
-	else
-		snprintf(cell, CELL_SIZE, "-");
-}
-
-/* "not_affected" reads "not affected" for people. */
-static void cell_word(char cell[CELL_SIZE], const char *word)
-{
-	snprintf(cell, CELL_SIZE, "%s", word);
-	for (char *byte = cell; *byte; byte++)
-		if (*byte == '_')
-			*byte = ' ';
-}
-
-static void result_row(const struct terms *terms, const struct workflow_result *result,
-		       char cells[COLUMNS_MAX][CELL_SIZE])
-{
-	cell_name(cells[0], terms->name);
-	cell_figure(cells[1], &result->detect, false);
-	if (result->detect.state == FIGURE_CENSORED)
-		snprintf(cells[1], CELL_SIZE, "never");
-	cell_figure(cells[2], &result->outage, false);
-	cell_figure(cells[3], &result->recover, true);
-	cell_share(cells[4], result->budget_attempts, result->budget_units, "");
-	if (result->surge_1s < 0)
-		snprintf(cells[5], CELL_SIZE, "-");
-	else
-		snprintf(cells[5], CELL_SIZE, "%.1f", result->surge_1s);
-	if (result->intended)
-		snprintf(cells[6], CELL_SIZE, "%.1f%%",
-			 100.0 * (double)result->successes / (double)result->intended);
-	else
-		snprintf(cells[6], CELL_SIZE, "-");
-	snprintf(cells[7], CELL_SIZE, "%llu", (unsigned long long)result->relapses);
-	cell_word(cells[8], verdict_name(result->verdict));
-}
-
-static int results_print(const struct history *history, const struct episode *episode, FILE *out)
-{
-	static const char *const header[] = {"WORKFLOW", "DETECT", "OUTAGE", "RECOVER", "AMPL",
-					     "SURGE",	 "AVAIL",  "REL",    "VERDICT"};
-	struct table table;
-	int r = table_new(&table, history->workflows_count, header, ARRAY_SIZE(header));
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < history->workflows_count; i++)
-		result_row(&history->workflows[i], &episode->results[i], table.cells[table.rows++]);
-	table_print(&table, out);
-	free(table.cells);
-	return 0;
-}
-
-static void budget_limit(const struct workflow_budget *budget, int kind, char text[CELL_SIZE])
-{
-	char time[REPORT_TIME_SIZE];
-
-	switch (kind) {
-	case BUDGET_AMPLIFICATION:
-		snprintf(text, CELL_SIZE, "%.2f", budget->amplification);
-		return;
-	case BUDGET_AVAILABILITY:
-		snprintf(text, CELL_SIZE, "%.1f%%", budget->availability / 10000.0);
-		return;
-	case BUDGET_DETECT:
-		report_time(budget->detect_ns, time);
-		break;
-	case BUDGET_RECOVER:
-		report_time(budget->recover_ns, time);
-		break;
-	default:
-		report_time(budget->outage_ns, time);
-	}
-	snprintf(text, CELL_SIZE, "%s", time);
-}
-
-/* Those that were met are counted, the others told one by one. */
-static void budgets_print(const struct history *history, const struct episode *episode, FILE *out)
-{
-	for (size_t i = 0; i < history->workflows_count; i++) {
-		const struct workflow_result *result = &episode->results[i];
-		unsigned int met = 0, all = 0;
-
-		for (int j = 0; j < BUDGET_COUNT; j++) {
-			all += result->budgets[j] != BUDGET_NONE;
-			met += result->budgets[j] == BUDGET_MET;
-		}
-		if (!all)
-			continue;
-		fprintf(out, "budgets of %s: %u of %u met", history->workflows[i].name, met, all);
-		for (int j = 0; j < BUDGET_COUNT; j++) {
-			char limit[CELL_SIZE];
-
-			if (result->budgets[j] == BUDGET_NONE || result->budgets[j] == BUDGET_MET)
-				continue;
-			budget_limit(&history->workflows[i].budget, j, limit);
-			fprintf(out, "; %s %s %s", budget_name((unsigned int)j), limit,
-				budget_outcome_name(result->budgets[j]));
-		}
-		fputc('\n', out);
-	}
-}
-
-static int phases_print(const struct history *history, const struct episode *episode, FILE *out)
-{
-	static const char *const header[] = {"WORKFLOW", "PHASE", "UNITS", "OK",
-					     "TRIES",	 "P50",	  "P95",   "P99"};
-	struct table table;
-	int r = table_new(&table, PHASE_COUNT * history->workflows_count, header,
-			  ARRAY_SIZE(header));
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < history->workflows_count; i++) {
-		for (unsigned int j = 0; j < PHASE_COUNT; j++) {
-			const struct phase_figures *phase = &episode->results[i].phases[j];
-			char(*cells)[CELL_SIZE] = table.cells[table.rows++];
-			const uint64_t latencies[] = {phase->p50_ns, phase->p95_ns, phase->p99_ns};
-
-			cell_name(cells[0], j ? "" : history->workflows[i].name);
-			snprintf(cells[1], CELL_SIZE, "%s", phase_name(j));
-			snprintf(cells[2], CELL_SIZE, "%llu", (unsigned long long)phase->units);
-			snprintf(cells[3], CELL_SIZE, "%llu", (unsigned long long)phase->successes);
-			cell_share(cells[4], phase->attempts, phase->units, "/unit");
-			for (size_t k = 0; k < ARRAY_SIZE(latencies); k++) {
-				snprintf(cells[5 + k], CELL_SIZE, "-");
-				if (phase->successes)
-					report_time(latencies[k], cells[5 + k]);
-			}
-		}
-	}
-	table_print(&table, out);
-	free(table.cells);
-	return 0;
-}
-
-static void kernel_print(const struct episode *episode, FILE *out)
-{
-	bool any = false;
-
-	for (int i = 0; i < PHASE_COUNT; i++)
-		any = any || episode->kernel[i].connects || episode->kernel[i].requests;
-	if (!any)
-		return;
-	fprintf(out, "kernel connects/requests per unit by phase:");
-	for (unsigned int i = 0; i < PHASE_COUNT; i++) {
-		const struct kernel_figures *kernel = &episode->kernel[i];
-		char connects[CELL_SIZE], requests[CELL_SIZE];
-
-		cell_share(connects, kernel->connects, kernel->units, "");
-		cell_share(requests, kernel->requests, kernel->units, "");
-		fprintf(out, "%s %s/%s", i ? "," : "", connects, requests);
-	}
-	fputc('\n', out);
-}
-
-static void episode_head(const struct history *history, const struct episode *episode,
-			 size_t number, FILE *out)
-{
-	char text[REPORT_TIME_SIZE];
-	uint64_t found = 0, reset = 0, adopted = 0;
-
-	fprintf(out, "\nEpisode %zu:", number);
-	for (size_t i = 0; i < episode->windows_count; i++) {
-		const struct window *window = &history->windows[episode->first_window + i];
-
-		fprintf(out, "%s %s", i ? "," : "", history->faults.items[window->fault]);
-		found += window->existing_found;
-		reset += window->existing_reset;
-		adopted += window->existing_adopted;
-	}
-	report_time(episode->injected_first - history->started_at, text);
-	fprintf(out, "; injected at %s", text);
-	if (episode->effective_at) {
-		report_time(episode->effective_at - episode->injected_first, text);
-		fprintf(out, ", hit after %s", text);
-	} else {
-		fprintf(out, ", not hit");
-	}
-	if (episode->lifted_last) {
-		report_time(episode->lifted_last - history->started_at, text);
-		fprintf(out, ", ended at %s (%s)", text, lift_cause_name(episode->cause));
-	}
-	if (found)
-		fprintf(out, "; %llu connections were open, %llu reset, %llu adopted",
-			(unsigned long long)found, (unsigned long long)reset,
-			(unsigned long long)adopted);
-	fputs("\n\n", out);
-}
-
-static void head_print(const struct history *history, const struct journal_run *run, FILE *out)
-{
-	uint64_t realtime = json_u64(run->header, "realtime_ns");
-	char date[CLOCK_RFC3339_SIZE], length[REPORT_TIME_SIZE];
-
-	clock_format_rfc3339(realtime, date);
-	report_time(history->ended_at - json_u64(run->header, "at_ns"), length);
-	fprintf(out, "%s\n", json_text(run->header, "title"));
-	fprintf(out, "%s on %s, %s long, seed %llu\n", date, json_text(run->header, "host"), length,
-		(unsigned long long)json_u64(run->header, "seed"));
-	fprintf(out, "%s\n\n", run->path);
-}
-
-int report_table(const struct history *history, const struct journal_run *run,
-		 const struct analysis *analysis, unsigned int width, FILE *out)
-{
-	int r = 0;
-
-	head_print(history, run, out);
-	if (history->units_count)
-		report_chart(history, width, out);
-	for (size_t i = 0; i < analysis->episodes_count && r == 0; i++) {
-		const struct episode *episode = &analysis->episodes[i];
-
-		episode_head(history, episode, i + 1, out);
-		r = results_print(history, episode, out);
-		budgets_print(history, episode, out);
-		fputc('\n', out);
-		if (r == 0)
-			r = phases_print(history, episode, out);
-		kernel_print(episode, out);
-	}
-	fprintf(out, "\nverdict: ");
-	for (const char *byte = verdict_name(analysis->verdict); *byte; byte++)
-		fputc(*byte == '_' ? ' ' : *byte, out);
-	fprintf(out, ": %s\n", analysis->reason);
-	return r;
-}
+enum { WIDTH_DEFAULT = 80, WIDTH_LEAST = 40, WIDTH_MAX = 160 };
 
 static unsigned int columns(FILE *out)
 {
 	struct winsize size;
 
-	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || size.ws_col < 40)
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || size.ws_col < WIDTH_LEAST)
 		return WIDTH_DEFAULT;
 	return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
 }
 
-int report_journal(const char *path, enum report_format format, FILE *out, int *ret_exit_code,
+static int print_table(const struct report *report, FILE *out)
+{
+	return report_table(report, columns(out), out);
+}
+
+static const struct {
+	const char *name;
+	int (*print)(const struct report *report, FILE *out);
+	bool lines; /* lines for people or a CI service, which may stand behind others */
+} formats[] = {
+	[REPORT_TABLE] = {"table", print_table, true},
+	[REPORT_JSON] = {"json", report_json, false},
+	[REPORT_JUNIT] = {"junit", report_junit, false},
+	[REPORT_GITHUB] = {"github", report_github, true},
+	[REPORT_MARKDOWN] = {"markdown", report_markdown, false},
+	[REPORT_CHAOS_TOOLKIT] = {"chaos-toolkit", report_chaos_toolkit, false},
+	[REPORT_OPENMETRICS] = {"openmetrics", report_openmetrics, false},
+	[REPORT_HTML] = {"html", report_html, false},
+};
+_Static_assert(ARRAY_SIZE(formats) == REPORT_FORMAT_COUNT, "a format has no row");
+
+const char *report_format_name(unsigned int format)
+{
+	return format < REPORT_FORMAT_COUNT ? formats[format].name : NULL;
+}
+
+int report_format_by_name(const char *name, enum report_format *ret_format)
+{
+	for (unsigned int i = 0; i < REPORT_FORMAT_COUNT; i++) {
+		if (strcmp(formats[i].name, name) != 0)
+			continue;
+		*ret_format = (enum report_format)i;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+const char *report_format_list(void)
+{
+	static char list[128];
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < REPORT_FORMAT_COUNT; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
+					 !i			       ? ""
+					 : i + 1 < REPORT_FORMAT_COUNT ? ", "
+								       : " or ",
+					 formats[i].name);
+	return list;
+}
+
+static int add(struct report_outputs *outputs, enum report_format format, const char *path,
+	       struct failure *failure)
+{
+	if (outputs->count == REPORT_OUTPUTS_MAX)
+		return fail(failure, -EINVAL, "more than %d reports", REPORT_OUTPUTS_MAX);
+	for (size_t i = 0; i < outputs->count && !path; i++) {
+		const struct report_output *other = &outputs->items[i];
+
+		if (!other->path && !(formats[other->format].lines && formats[format].lines))
+			return fail(failure, -EINVAL,
+				    "%s and %s cannot both go to standard output; name a file, as "
+				    "in %s=FILE",
+				    formats[other->format].name, formats[format].name,
+				    formats[format].name);
+	}
+	outputs->items[outputs->count++] = (struct report_output){.format = format, .path = path};
+	return 0;
+}
+
+int report_outputs_add(struct report_outputs *outputs, const char *text, struct failure *failure)
+{
+	const char *equals = strchr(text, '=');
+	const char *path = equals && strcmp(equals, "=-") != 0 ? equals + 1 : NULL;
+	_cleanup_free_ char *name = strndup(text, equals ? (size_t)(equals - text) : strlen(text));
+	enum report_format format;
+
+	if (!name)
+		return fail(failure, -ENOMEM, "out of memory");
+	if (report_format_by_name(name, &format) < 0)
+		return fail(failure, -EINVAL, "no such format: %s; there are %s", name,
+			    report_format_list());
+	if (path && !*path)
+		return fail(failure, -EINVAL, "%s= names no file", name);
+	return add(outputs, format, path, failure);
+}
+
+/* Not truncated yet: the last report stays until the next is ready. */
+static FILE *open_path(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (stream)
+		TAKE_FD(fd);
+	return stream;
+}
+
+int report_outputs_open(struct report_outputs *outputs, struct failure *failure)
+{
+	bool printed = false;
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		struct report_output *output = &outputs->items[i];
+
+		printed = printed || !output->path;
+		output->stream = output->path ? open_path(output->path) : stdout;
+		if (!output->stream)
+			return fail(failure, -errno, "cannot write %s: %s", output->path,
+				    strerror(errno));
+	}
+	if (printed)
+		return 0;
+	if (outputs->count == REPORT_OUTPUTS_MAX)
+		return fail(failure, -EINVAL, "more than %d reports", REPORT_OUTPUTS_MAX - 1);
+	outputs->items[outputs->count++] = (struct report_output){.stream = stdout};
+	return 0;
+}
+
+void report_outputs_close(struct report_outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (outputs->items[i].path && outputs->items[i].stream)
+			fclose(outputs->items[i].stream);
+	outputs->count = 0;
+}
+
+void report_output_begin(const struct report_output *output)
+{
+	/* A device or a pipe has nothing to cut off. */
+	if (output->path && ftruncate(fileno(output->stream), 0) < 0)
+		errno = 0;
+}
+
+static int print_all(const struct report *report, const struct report_outputs *outputs,
+		     struct failure *failure)
+{
+	for (size_t i = 0; i < outputs->count; i++) {
+		const struct report_output *output = &outputs->items[i];
+		int r;
+
+		report_output_begin(output);
+		r = formats[output->format].print(report, output->stream);
+		if (r == 0 && (fflush(output->stream) || ferror(output->stream)))
+			r = -EIO;
+		if (r < 0)
+			return fail(failure, r, "cannot write the report to %s: %s",
+				    output->path ? output->path : "standard output", strerror(-r));
+	}
+	return 0;
+}
+
+int report_journal(const char *path, const struct report_outputs *outputs, int *ret_exit_code,
 		   struct failure *failure)
 {
 	struct journal_run run = {0};
 	struct history history = {0};
 	struct analysis analysis = {0};
+	const struct report report = {.history = &history, .run = &run, .analysis = &analysis};
 	int r = journal_read(path, &history, &run, failure);
 
 	if (r < 0)
 		return r;
 	r = analysis_make(&history, &analysis);
-	if (r == 0 && format == REPORT_JSON)
-		r = report_json(&history, &run, &analysis, out);
-	else if (r == 0)
-		r = report_table(&history, &run, &analysis, columns(out), out);
+	if (r < 0)
+		fail(failure, r, "%s: %s", path, strerror(-r));
+	else
+		r = print_all(&report, outputs, failure);
 	if (r == 0)
 		*ret_exit_code = analysis.exit_code;
-	else
-		fail(failure, r, "%s: %s", path, strerror(-r));
 	analysis_free(&analysis);
 	history_free(&history);
 	journal_run_free(&run);

@@ -4,6 +4,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/controller/report.h"
+#include "user/controller/report_text.h"
 
 enum { LABEL_WIDTH = 14, ROW_MAX = 160 };
 

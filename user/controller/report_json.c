@@ -3,7 +3,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/controller/record_json.h"
-#include "user/controller/report.h"
+#include "user/controller/report_text.h"
 
 #define REPORT_FORMAT 1
 
@@ -64,6 +64,8 @@ static json_t *phase_to_json(const struct phase_figures *phase)
 	put(object, "units", phase->units);
 	put(object, "successes", phase->successes);
 	put(object, "attempts", phase->attempts);
+	put(object, "attempts_cold", phase->cold);
+	put(object, "attempts_warm", phase->warm);
 	put_ratio(object, "attempts_per_unit", ratio(phase->attempts, phase->units));
 	put(object, "latency_p50_ns", phase->p50_ns);
 	put(object, "latency_p95_ns", phase->p95_ns);
@@ -78,25 +80,19 @@ static json_t *kernel_to_json(const struct kernel_figures *kernel)
 	put(object, "connects", kernel->connects);
 	put(object, "requests", kernel->requests);
 	put(object, "hits", kernel->hits);
+	put_ratio(object, "attempts_per_unit", ratio(kernel->attempts, kernel->units));
 	put_ratio(object, "connects_per_unit", ratio(kernel->connects, kernel->units));
 	put_ratio(object, "requests_per_unit", ratio(kernel->requests, kernel->units));
 	return object;
 }
 
-/* Failed attempts by class, from the inject to the end of the episode. */
 static json_t *failures_to_json(const struct history *history, uint32_t workflow,
 				const struct episode *episode)
 {
 	json_t *object = json_object();
-	uint64_t counts[CLASS_COUNT] = {0};
+	uint64_t counts[CLASS_COUNT];
 
-	for (size_t i = 0; i < history->attempts_count; i++) {
-		const struct attempt *attempt = &history->attempts[i];
-
-		if (attempt->workflow == workflow && attempt->ended_at > episode->injected_first &&
-		    attempt->ended_at <= episode->observed_until)
-			counts[attempt->class]++;
-	}
+	report_count_failures(history, workflow, episode, counts);
 	for (unsigned int i = CLASS_OK + 1; i < CLASS_COUNT; i++)
 		if (counts[i])
 			put(object, attempt_class_name(i), counts[i]);
@@ -126,19 +122,34 @@ static json_t *result_to_json(const struct history *history, uint32_t workflow,
 	json_object_set_new(object, "recovered", json_boolean(result->recovered));
 	put_instant(object, "first_failure_at_ns", result->first_failure_at);
 	put_instant(object, "detected_at_ns", result->detected_at);
+	json_object_set_new(object, "detected_by",
+			    json_string(detection_name(result->detected_by)));
 	put_instant(object, "first_success_at_ns", result->first_success_at);
 	put_instant(object, "stable_at_ns", result->stable_at);
+	put_instant(object, "steady_at_ns", result->steady_at);
+	put_instant(object, "drained_at_ns", result->drained_at);
 	json_object_set_new(object, "time_to_detect", figure_to_json(&result->detect));
 	json_object_set_new(object, "outage", figure_to_json(&result->outage));
 	json_object_set_new(object, "time_to_first_success",
 			    figure_to_json(&result->first_success));
 	json_object_set_new(object, "time_to_recover", figure_to_json(&result->recover));
+	json_object_set_new(object, "time_to_steady", figure_to_json(&result->steady));
+	json_object_set_new(object, "time_to_drain", figure_to_json(&result->drain));
 	put_ratio(object, "amplification", ratio(result->budget_attempts, result->budget_units));
 	put_ratio(object, "surge_ratio_1s", result->surge_1s);
 	put_ratio(object, "surge_ratio_10s", result->surge_10s);
 	put(object, "units_intended", result->intended);
 	put(object, "units_successful", result->successes);
 	put_ratio(object, "availability", ratio(result->successes, result->intended));
+	put_ratio(object, "goodput_baseline", result->goodput_baseline);
+	put_ratio(object, "goodput_lost", result->goodput_lost);
+	put_ratio(object, "goodput_caught_up", result->goodput_caught_up);
+	put_instant(object, "goodput_until_ns", result->goodput_until);
+	json_object_set_new(object, "metastable", json_boolean(result->metastable));
+	put_instant(object, "metastable_from_ns", result->metastable_from);
+	put_instant(object, "metastable_until_ns", result->metastable_until);
+	put(object, "backlog_baseline", result->backlog_baseline);
+	put(object, "backlog_largest", result->backlog_largest);
 	put(object, "relapses", result->relapses);
 	json_object_set_new(object, "failed_attempts",
 			    failures_to_json(history, workflow, episode));
@@ -185,6 +196,9 @@ static json_t *episode_to_json(const struct history *history, const struct episo
 			    range(episode->lifted_first, episode->lifted_last));
 	json_object_set_new(object, "cause", json_string(lift_cause_name(episode->cause)));
 	put(object, "observed_until_ns", episode->observed_until);
+	put(object, "existing_found", episode->existing_found);
+	put(object, "existing_reset", episode->existing_reset);
+	put(object, "existing_adopted", episode->existing_adopted);
 	json_object_set_new(object, "windows", windows_to_json(history, episode));
 	for (unsigned int i = 0; i < PHASE_COUNT; i++)
 		json_object_set_new(kernel, phase_name(i), kernel_to_json(&episode->kernel[i]));
@@ -195,32 +209,68 @@ static json_t *episode_to_json(const struct history *history, const struct episo
 	return object;
 }
 
-int report_json(const struct history *history, const struct journal_run *run,
-		const struct analysis *analysis, FILE *out)
+/* The workflows of the run: what they are, and how far behind its schedule each was begun. */
+static json_t *workflows_to_json(const struct report *report)
 {
+	const struct history *history = report->history;
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < history->workflows_count; i++) {
+		const struct terms *terms = &history->workflows[i];
+		const struct lateness *lateness =
+			report->analysis->lateness ? &report->analysis->lateness[i] : NULL;
+		json_t *object = json_pack("{s:s, s:s, s:s, s:I}", "name", terms->name, "kind",
+					   workflow_kind_name(terms->kind), "connection",
+					   terms->warm ? "warm" : "cold", "every_ns",
+					   (json_int_t)terms->every_ns);
+
+		json_object_set_new(
+			object, "control_of",
+			terms->control ? json_string(history->workflows[terms->control_of].name)
+				       : json_null());
+		if (lateness) {
+			put(object, "lateness_p50_ns", lateness->p50_ns);
+			put(object, "lateness_p99_ns", lateness->p99_ns);
+			put(object, "lateness_largest_ns", lateness->largest_ns);
+			put(object, "lateness_bound_ns", lateness->bound_ns);
+			json_object_set_new(object, "late", json_boolean(lateness->late));
+		}
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+int report_json(const struct report *report, FILE *out)
+{
+	const struct history *history = report->history;
+	const struct analysis *analysis = report->analysis;
+	const json_t *header = report->run->header, *counters = report->run->counters;
 	static const char *const copied[] = {"title",	    "version", "seed",	"boot_id",
 					     "realtime_ns", "host",    "kernel"};
-	json_t *report = json_object(), *episodes = json_array();
+	json_t *root = json_object(), *episodes = json_array();
 	int r;
 
-	put(report, "format", REPORT_FORMAT);
-	json_object_set_new(report, "verdict", json_string(verdict_name(analysis->verdict)));
-	put(report, "exit_code", (uint64_t)analysis->exit_code);
-	json_object_set_new(report, "reason", json_string(analysis->reason));
-	json_object_set_new(report, "journal", json_string(run->path));
+	put(root, "format", REPORT_FORMAT);
+	json_object_set_new(root, "verdict", json_string(verdict_name(analysis->verdict)));
+	put(root, "exit_code", (uint64_t)analysis->exit_code);
+	json_object_set_new(root, "reason", json_string(analysis->reason));
+	json_object_set_new(root, "journal", json_string(report->run->path));
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
-		json_object_set(report, copied[i], json_object_get(run->header, copied[i]));
-	put(report, "boottime_ns", json_u64(run->header, "at_ns"));
-	put_instant(report, "started_at_ns", history->started_at);
-	put_instant(report, "ended_at_ns", history->ended_at);
-	json_object_set_new(report, "end", json_string(run_end_name(history->end)));
+		json_object_set(root, copied[i], json_object_get(header, copied[i]));
+	put(root, "boottime_ns", json_u64(header, "at_ns"));
+	put_instant(root, "started_at_ns", history->started_at);
+	put_instant(root, "ended_at_ns", history->ended_at);
+	json_object_set_new(root, "late", json_boolean(analysis->late));
+	put(root, "late_by_ns", analysis->late_by_ns);
+	json_object_set_new(root, "workflows", workflows_to_json(report));
+	json_object_set_new(root, "end", json_string(run_end_name(history->end)));
 	for (size_t i = 0; i < analysis->episodes_count; i++)
 		json_array_append_new(episodes, episode_to_json(history, &analysis->episodes[i]));
-	json_object_set_new(report, "episodes", episodes);
-	if (run->counters)
-		json_object_set(report, "rules", json_object_get(run->counters, "rules"));
-	r = json_dumpf(report, out, JSON_INDENT(2)) < 0 ? -EIO : 0;
+	json_object_set_new(root, "episodes", episodes);
+	if (counters)
+		json_object_set(root, "rules", json_object_get(counters, "rules"));
+	r = json_dumpf(root, out, JSON_INDENT(2)) < 0 ? -EIO : 0;
 	fputc('\n', out);
-	json_decref(report);
+	json_decref(root);
 	return r;
 }

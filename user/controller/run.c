@@ -49,8 +49,8 @@ void run_end(struct run *run, enum run_end end, const char *format, ...)
 	vsnprintf(run->end_text, sizeof(run->end_text), format, arguments);
 	va_end(arguments);
 	/* A run that was never armed fails with one line, which the verb prints. */
-	if (end != END_COMPLETED && run->id[0])
-		progress_note(run->progress, now, "%s%s%s", run_end_name(end),
+	if (run->id[0])
+		progress_note(run->progress, now, "end", "%s%s%s", run_end_name(end),
 			      run->end_text[0] ? ": " : "", run->end_text);
 	loop_timer_cancel(run->loop, &run->step_timer);
 	loop_timer_set(run->loop, &run->stop_timer, now);
@@ -143,7 +143,7 @@ static void on_patience_end(void *data, uint64_t now)
 	struct run *run = data;
 
 	if (run->stop_stage < ARRAY_SIZE(closing_calls))
-		progress_note(run->progress, now,
+		progress_note(run->progress, now, "warning",
 			      "the daemon did not confirm; the faults end with their lease");
 	finish(run);
 }
@@ -184,7 +184,8 @@ static void on_armed(void *data, const struct client_reply *reply)
 	run->origin = now;
 	progress_origin(run->progress, now);
 	run_record(run, json_pack("{s:s, s:I}", "record", "start", "at_ns", (json_int_t)now));
-	if (workflows_start(run->workflows, now) < 0)
+	if (live_new(&run->history, now, &run->live) < 0 ||
+	    workflows_start(run->workflows, now) < 0)
 		run_end(run, END_ABORTED, "out of memory");
 	run_step(run);
 	run_watch_draw(run, now);
@@ -288,6 +289,7 @@ static void release(struct run *run)
 	loop_free(run->loop);
 	progress_free(run->progress);
 	journal_close(run->journal);
+	live_free(&run->live);
 	history_free(&run->history);
 	plan_free(&run->plan);
 }

@@ -11,6 +11,7 @@
 
 #include "user/controller/client.h"
 #include "user/controller/journal.h"
+#include "user/controller/live.h"
 #include "user/controller/progress.h"
 #include "user/controller/workflow.h"
 
@@ -37,7 +38,8 @@ struct run {
 	struct workflows *workflows;
 	struct watcher *watchers; /* of alerts, one per workflow */
 	struct progress *progress;
-	int signals; /* signalfd */
+	struct live live; /* from the start of the schedule on */
+	int signals;	  /* signalfd */
 
 	char id[64]; /* the daemon's name for the run; empty: not armed */
 	uint64_t origin;

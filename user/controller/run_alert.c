@@ -33,7 +33,7 @@ static void record_alert(struct watcher *watcher, uint64_t after, uint64_t at)
 
 	if (watcher->alerts++ >= ALERTS_MAX)
 		return;
-	progress_note(run->progress, at, "%s: an alert by %s", workflow->name,
+	progress_note(run->progress, at, "alert", "%s by %s", workflow->name,
 		      workflow->detect.webhook ? "webhook" : "command");
 	run_record(run,
 		   json_pack("{s:s, s:I, s:s, s:I}", "record", "alert", "at_ns", (json_int_t)at,

@@ -93,6 +93,7 @@ void run_daemon_series(struct run *run, const json_t *reply)
 					  (json_int_t)json_u64(reply, "bucket_ns"), "started_ns",
 					  (json_int_t)json_u64(reply, "started_ns"), "buckets",
 					  buckets));
+	live_buckets(&run->live, &run->history);
 }
 
 static void on_series(void *data, const struct client_reply *reply)
@@ -144,8 +145,8 @@ static void note_event(struct run *run, const json_t *event)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
 						 i ? ", " : " ", json_string_value(fault));
 	}
-	progress_note(run->progress, json_u64(event, "at_ns"), "%s%s%s%s%s%s", name,
-		      used ? text : "", destination && *destination ? " at " : "",
+	progress_note(run->progress, json_u64(event, "at_ns"), name, "%s%s%s%s%s",
+		      used ? text + 1 : "", destination && *destination ? " at " : "",
 		      destination ? destination : "", cause && *cause ? ": " : "",
 		      cause ? cause : "");
 }

@@ -86,7 +86,7 @@ static void on_injected(void *data, const struct client_reply *reply)
 				  "existing_adopted",
 				  (json_int_t)json_u64(reply->body, "existing_adopted")));
 	list_faults(run, step, names, sizeof(names));
-	progress_note(run->progress, starts_at, "injected %s for %.3f s", names,
+	progress_note(run->progress, starts_at, "inject", "%s for %.3f s", names,
 		      (double)step->for_ns / (double)NS_PER_S);
 	run_alerts_ask(run, reply->ended_at);
 	stay_until(run, starts_at + step->wait_ns);
@@ -119,11 +119,11 @@ static void on_lifted(void *data, const struct client_reply *reply)
 				  "falls_ns", (json_int_t)falls_at, "ended_ns", (json_int_t)at));
 	list_faults(run, step, names, sizeof(names));
 	if (!step->over_ns) {
-		progress_note(run->progress, at, "lifted %s", names);
+		progress_note(run->progress, at, "lift", "%s", names);
 		next(run);
 		return;
 	}
-	progress_note(run->progress, falls_at, "lifting %s over %.3f s", names,
+	progress_note(run->progress, falls_at, "lift", "%s over %.3f s", names,
 		      (double)step->over_ns / (double)NS_PER_S);
 	stay_until(run, at);
 }
@@ -180,7 +180,7 @@ void run_step(struct run *run)
 	case STEP_STEADY:
 	case STEP_WAIT:
 	case STEP_RECOVER:
-		progress_note(run->progress, now, "%s, %s%.3f s", step_names[step->kind],
+		progress_note(run->progress, now, "step", "%s %s%.3f s", step_names[step->kind],
 			      step->kind == STEP_RECOVER ? "at most " : "",
 			      (double)step->for_ns / (double)NS_PER_S);
 		stay_until(run, now + step->for_ns);
@@ -197,7 +197,7 @@ void run_step_settled(struct run *run, uint64_t now)
 	record_finish(&run->history);
 	if (!analysis_settled(&run->history, now))
 		return;
-	progress_note(run->progress, now, "every workflow is stable");
+	progress_note(run->progress, now, "stable", "every workflow");
 	/* Not from here: a hook of the workflows must not stop them. */
 	loop_timer_set(run->loop, &run->step_timer, now);
 }

@@ -8,7 +8,7 @@
 #include "user/controller/record_json.h"
 #include "user/controller/run.h"
 
-enum { DRAW_EVERY_NS = 250000000, STATUS_LINE_SIZE = 256 };
+enum { DRAW_EVERY_NS = 250000000, STATUS_LINE_SIZE = 512 };
 
 static void on_attempt(void *data, const struct attempt *attempt, const char *detail,
 		       size_t detail_length)
@@ -18,31 +18,16 @@ static void on_attempt(void *data, const struct attempt *attempt, const char *de
 	run_record(run, record_of_attempt(&run->history, attempt, detail, detail_length));
 }
 
-/* Says when a workflow begins to fail and when it works again, not each unit. */
-static void note_change(struct run *run, const struct unit *unit)
-{
-	const struct history *history = &run->history;
-	bool ok = unit->class == CLASS_OK, before = true;
-
-	for (size_t i = history->units_count; i > 0; i--) {
-		if (history->units[i - 1].workflow != unit->workflow)
-			continue;
-		before = history->units[i - 1].class == CLASS_OK;
-		break;
-	}
-	if (ok != before)
-		progress_note(run->progress, unit->ended_at, "%s %s%s%s",
-			      history->workflows[unit->workflow].name,
-			      ok ? "works" : "fails: ", ok ? "" : attempt_class_name(unit->class),
-			      "");
-}
-
 static void on_unit(void *data, const struct unit *unit)
 {
 	struct run *run = data;
+	bool ok = unit->class == CLASS_OK;
 
-	if (unit->class != CLASS_CUT)
-		note_change(run, unit);
+	/* What begins to fail, or works again, is told; not each unit. */
+	if (unit->class != CLASS_CUT && live_unit(&run->live, unit))
+		progress_note(run->progress, unit->ended_at, ok ? "works" : "fails", "%s%s%s",
+			      run->history.workflows[unit->workflow].name, ok ? "" : ": ",
+			      ok ? "" : attempt_class_name(unit->class));
 	run_record(run, record_of_unit(&run->history, unit));
 	run_step_settled(run, unit->ended_at);
 }
@@ -107,6 +92,23 @@ void run_watch_second(struct run *run, uint64_t now)
 	run_step_settled(run, now);
 }
 
+/* "artifacts, tokens": whose windows are open. */
+static void open_faults(const struct run *run, uint64_t now, char *buffer, size_t size)
+{
+	const struct history *history = &run->history;
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < history->windows_count && used < size; i++) {
+		const struct window *window = &history->windows[i];
+
+		if (window->ended_last || now < window->starts_at || now >= window->planned_end)
+			continue;
+		used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? ", " : ": ",
+					 history->faults.items[window->fault]);
+	}
+}
+
 static void step_line(const struct run *run, uint64_t now, char *line)
 {
 	static const char *const words[] = {
@@ -115,50 +117,63 @@ static void step_line(const struct run *run, uint64_t now, char *line)
 		[STEP_RECOVER] = "recovering",
 	};
 	uint64_t left = run->step_ends_at > now ? run->step_ends_at - now : 0;
+	char faults[STATUS_LINE_SIZE / 2];
 
-	if (run->stopping || run->step >= run->experiment->timeline_count)
+	if (run->stopping || run->step >= run->experiment->timeline_count) {
 		snprintf(line, STATUS_LINE_SIZE, "  ending");
-	else
-		snprintf(line, STATUS_LINE_SIZE, "  step %zu of %zu: %s, %llu:%02llu left",
-			 run->step + 1, run->experiment->timeline_count,
-			 words[run->experiment->timeline[run->step].kind],
-			 (unsigned long long)(left / NS_PER_S / 60),
-			 (unsigned long long)(left / NS_PER_S % 60));
+		return;
+	}
+	open_faults(run, now, faults, sizeof(faults));
+	snprintf(line, STATUS_LINE_SIZE, "  step %zu of %zu, %llu:%02llu left, %s%s", run->step + 1,
+		 run->experiment->timeline_count, (unsigned long long)(left / NS_PER_S / 60),
+		 (unsigned long long)(left / NS_PER_S % 60),
+		 words[run->experiment->timeline[run->step].kind], faults);
 }
 
-static void workflow_line(const struct run *run, size_t index, char *line)
+static void workflow_line(const struct run *run, size_t index, uint64_t now,
+			  struct live_style style, char *line)
 {
-	const struct history *history = &run->history;
-	unsigned long long successes = 0, failures = 0;
-	const struct unit *last = NULL;
+	const struct live_workflow *workflow = &run->live.workflows[index];
+	char spark[LIVE_LINE_SIZE];
 
-	for (size_t i = 0; i < history->units_count; i++) {
-		if (history->units[i].workflow != index || history->units[i].class == CLASS_CUT)
-			continue;
-		last = &history->units[i];
-		successes += unit_successes(last);
-		failures += unit_tries(last) - unit_successes(last);
-	}
-	snprintf(line, STATUS_LINE_SIZE, "  %-16.16s %7llu ok %7llu failed %4zu running  %s",
-		 history->workflows[index].name, successes, failures,
-		 workflows_in_flight(run->workflows, index),
-		 last ? attempt_class_name(last->class) : "");
+	live_sparkline(&run->live, &workflow->line, now, style, spark);
+	snprintf(line, STATUS_LINE_SIZE, "  %-14.14s %-11s %s %5llu ok %5llu failed %3zu open",
+		 run->history.workflows[index].name,
+		 workflow->successes + workflow->failures ? attempt_class_name(workflow->last) : "",
+		 spark, (unsigned long long)workflow->successes,
+		 (unsigned long long)workflow->failures,
+		 workflows_in_flight(run->workflows, index));
+}
+
+static void hits_line(const struct run *run, uint64_t now, struct live_style style, char *line)
+{
+	double hits = live_hits(&run->live, now);
+	char spark[LIVE_LINE_SIZE], text[32] = "";
+
+	live_hits_sparkline(&run->live, now, style, spark);
+	if (hits >= 0)
+		snprintf(text, sizeof(text), "%.0f hits/s", hits);
+	snprintf(line, STATUS_LINE_SIZE, "  %-14s %-11s %s", "kernel", text, spark);
 }
 
 void run_watch_draw(void *data, uint64_t now)
 {
 	struct run *run = data;
-	size_t count = run->history.workflows_count;
-	_cleanup_free_ char *text = malloc((count + 1) * STATUS_LINE_SIZE);
-	_cleanup_free_ const char **lines = calloc(count + 1, sizeof(*lines));
+	struct live_style style = live_style_find();
+	size_t count = run->live.count, drawn = 0;
+	_cleanup_free_ char *text = malloc((count + 3) * STATUS_LINE_SIZE);
+	_cleanup_free_ const char **lines = calloc(count + 3, sizeof(*lines));
 
-	if (!text || !lines || !progress_live(run->progress))
+	if (!text || !lines || !progress_live(run->progress) || !run->live.workflows)
 		return;
-	for (size_t i = 0; i <= count; i++)
+	for (size_t i = 0; i < count + 3; i++)
 		lines[i] = text + i * STATUS_LINE_SIZE;
-	step_line(run, now, text);
+	step_line(run, now, text + drawn++ * STATUS_LINE_SIZE);
 	for (size_t i = 0; i < count; i++)
-		workflow_line(run, i, text + (i + 1) * STATUS_LINE_SIZE);
-	progress_draw(run->progress, lines, count + 1);
+		workflow_line(run, i, now, style, text + drawn++ * STATUS_LINE_SIZE);
+	hits_line(run, now, style, text + drawn++ * STATUS_LINE_SIZE);
+	snprintf(text + drawn++ * STATUS_LINE_SIZE, STATUS_LINE_SIZE,
+		 "  Ctrl-C lifts the faults and reports");
+	progress_draw(run->progress, lines, drawn);
 	loop_timer_set(run->loop, &run->draw_timer, now + DRAW_EVERY_NS);
 }

@@ -36,11 +36,21 @@ static bool is_same(const struct row *left, const struct row *right)
 	       strcmp(left->address, right->address) == 0 && strcmp(left->name, right->name) == 0;
 }
 
+/* What is forwarded belongs to no cgroup; one that is no longer there has no path. */
+static const char *unit_of(const json_t *entry)
+{
+	const char *path = text_of(entry, "cgroup");
+
+	if (*path)
+		return path;
+	return json_u64(entry, "cgroup_id") ? "(gone)" : "(forwarded)";
+}
+
 static void add(struct table *table, const json_t *entry)
 {
 	struct row row = {
 		.fault = text_of(entry, "fault"),
-		.cgroup = text_of(entry, "cgroup"),
+		.cgroup = unit_of(entry),
 		.command = text_of(entry, "command"),
 		.address = text_of(entry, "address"),
 		.name = text_of(entry, "name"),
@@ -100,9 +110,8 @@ static void print_who(const struct row *row, FILE *out)
 
 	snprintf(destination, sizeof(destination), ipv6 ? "[%s]:%llu" : "%s:%llu", row->address,
 		 (unsigned long long)row->port);
-	fprintf(out, "%-16s %-32s %-15s %-22s %-28s", row->fault,
-		*row->cgroup ? row->cgroup : "(gone)", row->command, destination,
-		*row->name ? row->name : "-");
+	fprintf(out, "%-16s %-32s %-15s %-22s %-28s", row->fault, row->cgroup,
+		*row->command ? row->command : "-", destination, *row->name ? row->name : "-");
 }
 
 static void print_head(const char *title, const char *columns, FILE *out)

@@ -13,18 +13,21 @@ const struct verb verbs[] = {
 	 "for a "
 	 "while what each fault would hit, by unit, process, destination and name; nothing is "
 	 "touched."},
-	{"run", verb_run, "FILE [FILE]", 1, 2, "sdonqrpfkc",
+	{"run", verb_run, "FILE [FILE]", 1, 2, "sdOnqrpfkc",
 	 "Run an experiment and report its verdict",
 	 "Commands of workflows run as the invoking user, also when faultctl itself was started "
 	 "through sudo; --as-root leaves them to root. The first SIGINT lifts the faults and "
-	 "reports; a second one ends at once. With --repeat the runs are "
+	 "reports; a second one ends at once. Without a report for standard output, the table goes "
+	 "there. With --repeat the runs are "
 	 "reported together; with --compare two experiments are run in turns, 5 times each or "
 	 "as --repeat says."},
-	{"report", verb_report, "JOURNAL", 1, 1, "o",
-	 "Report a run again, from its journal or its directory", NULL},
-	{"compare", verb_compare, "DIRECTORY [DIRECTORY]", 1, 2, "on",
+	{"report", verb_report, "JOURNAL", 1, 1, "O",
+	 "Report a run again, from its journal or its directory",
+	 "Without a report for standard output, the table goes there. The exit code is the run's."},
+	{"compare", verb_compare, "DIRECTORY [DIRECTORY]", 1, 2, "On",
 	 "Compare runs that were made: their medians, intervals, and which is better",
-	 "A directory is that of one run, or holds those of several."},
+	 "A directory is that of one run, or holds those of several. Reports are table, json or "
+	 "html."},
 	{"status", verb_status, "", 0, 0, "so", "Say what is armed on this host", NULL},
 	{"lift", verb_lift, "[FAULT...]", 0, SIZE_MAX, "s",
 	 "Lift faults of the run on this host, or all", NULL},

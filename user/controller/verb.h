@@ -21,9 +21,10 @@ enum { REPEAT_HIGHEST = 1000 };
 /* What the command line said; an option that the verb does not take keeps its default. */
 struct arguments {
 	const char *socket_path;
-	const char *output;  /* directory; NULL: the default */
-	const char *presets; /* directory; NULL: found */
-	enum report_format format;
+	const char *output;	       /* directory; NULL: the default */
+	const char *presets;	       /* directory; NULL: found */
+	enum report_format format;     /* of verbs that print a table or JSON */
+	struct report_outputs reports; /* of those that report a run */
 	bool has_seed;
 	uint64_t seed;
 	bool quiet, as_root;

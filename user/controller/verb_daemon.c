@@ -7,6 +7,7 @@
 #include "user/base/clock.h"
 #include "user/controller/conversation.h"
 #include "user/controller/record_json.h"
+#include "user/controller/report_text.h"
 #include "user/controller/verb.h"
 
 /* "in 2.50s", "3.10s ago", "-" for an instant of 0. */

@@ -142,9 +142,11 @@ int verb_require_plan(const struct arguments *arguments, const struct experiment
 	return r == -ENOENT ? EXIT_DENIED : EXIT_USAGE;
 }
 
-int verb_run(const struct arguments *arguments)
+/* Plays the experiment and reports it. The exit code. */
+static int play(const struct arguments *arguments, const struct experiment *experiment,
+		const struct report_outputs *reports)
 {
-	struct run_options options = {
+	const struct run_options options = {
 		.path = arguments->operands[0],
 		.output = arguments->output,
 		.socket_path = arguments->socket_path,
@@ -153,27 +155,10 @@ int verb_run(const struct arguments *arguments)
 		.as_root = arguments->as_root,
 	};
 	_cleanup_free_ char *journal = NULL;
-	struct experiment experiment = {0};
 	struct failure failure = {0};
-	int refusal = 0, code = EXIT_BROKEN, r;
+	int refusal = 0, code = EXIT_BROKEN;
 
-	if (arguments->repeat || arguments->compare)
-		return verb_run_series(arguments);
-	if (arguments->operands_count > 1) {
-		verb_complain("run: one experiment; two are for --compare");
-		return EXIT_USAGE;
-	}
-	r = verb_load(arguments, options.path, &experiment);
-	if (r)
-		return r;
-	refusal = verb_require_plan(arguments, &experiment);
-	if (refusal) {
-		experiment_free(&experiment);
-		return refusal;
-	}
-	r = run_play(&options, &experiment, &journal, &refusal, &failure);
-	experiment_free(&experiment);
-	if (r < 0) {
+	if (run_play(&options, experiment, &journal, &refusal, &failure) < 0) {
 		verb_complain("%s", failure.text);
 		return EXIT_BROKEN;
 	}
@@ -182,20 +167,50 @@ int verb_run(const struct arguments *arguments)
 		verb_complain("%s", failure.text);
 		return refusal;
 	}
-	if (report_journal(journal, arguments->format, stdout, &code, &failure) < 0)
+	if (report_journal(journal, reports, &code, &failure) < 0)
 		verb_complain("%s", failure.text);
 	return refusal ? refusal : code;
 }
 
-int verb_report(const struct arguments *arguments)
+int verb_run(const struct arguments *arguments)
 {
+	struct report_outputs reports = arguments->reports;
+	struct experiment experiment = {0};
 	struct failure failure = {0};
-	int code = 0;
-	int r = report_journal(arguments->operands[0], arguments->format, stdout, &code, &failure);
+	int code;
 
-	if (r < 0) {
-		verb_complain("%s", failure.text);
+	if (arguments->repeat || arguments->compare)
+		return verb_run_series(arguments);
+	if (arguments->operands_count > 1) {
+		verb_complain("run: one experiment; two are for --compare");
 		return EXIT_USAGE;
 	}
+	code = verb_load(arguments, arguments->operands[0], &experiment);
+	if (code)
+		return code;
+	code = verb_require_plan(arguments, &experiment);
+	if (code == 0 && report_outputs_open(&reports, &failure) < 0) {
+		verb_complain("%s", failure.text);
+		code = EXIT_USAGE;
+	}
+	if (code == 0)
+		code = play(arguments, &experiment, &reports);
+	report_outputs_close(&reports);
+	experiment_free(&experiment);
 	return code;
+}
+
+int verb_report(const struct arguments *arguments)
+{
+	struct report_outputs reports = arguments->reports;
+	struct failure failure = {0};
+	int code = 0, r = report_outputs_open(&reports, &failure);
+
+	if (r == 0)
+		r = report_journal(arguments->operands[0], &reports, &code, &failure);
+	report_outputs_close(&reports);
+	if (r == 0)
+		return code;
+	verb_complain("%s", failure.text);
+	return EXIT_USAGE;
 }

@@ -114,7 +114,32 @@ static int choose_directories(struct series *series, struct failure *failure)
 	return r;
 }
 
-static int print_comparison(const struct arguments *arguments, const char *const *paths,
+/* How each format is made of a comparison; the others are of one run. */
+static int (*const printers[REPORT_FORMAT_COUNT])(const struct comparison *comparison,
+						  FILE *out) = {
+	[REPORT_TABLE] = compare_table,
+	[REPORT_JSON] = compare_json,
+};
+
+/* Before anything is run: whether the outputs can be had. 0 or the exit code. */
+static int open_outputs(struct report_outputs *outputs)
+{
+	struct failure failure = {0};
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		if (printers[outputs->items[i].format])
+			continue;
+		verb_complain("a comparison is a table, json or html, not %s",
+			      report_format_name(outputs->items[i].format));
+		return EXIT_USAGE;
+	}
+	if (report_outputs_open(outputs, &failure) == 0)
+		return 0;
+	verb_complain("%s", failure.text);
+	return EXIT_USAGE;
+}
+
+static int print_comparison(const struct report_outputs *outputs, const char *const *paths,
 			    size_t count, uint64_t seed)
 {
 	struct comparison comparison = {0};
@@ -129,8 +154,10 @@ static int print_comparison(const struct arguments *arguments, const char *const
 	for (size_t i = 0; i < comparison.variants_count; i++)
 		empty = empty ||
 			comparison.variants[i].left_out == comparison.variants[i].runs_count;
-	r = arguments->format == REPORT_JSON ? compare_json(&comparison, stdout)
-					     : compare_table(&comparison, stdout);
+	for (size_t i = 0; i < outputs->count && r == 0; i++) {
+		report_output_begin(&outputs->items[i]);
+		r = printers[outputs->items[i].format](&comparison, outputs->items[i].stream);
+	}
 	comparison_free(&comparison);
 	if (r < 0)
 		verb_complain("cannot print: %s", strerror(-r));
@@ -171,15 +198,19 @@ int verb_run_series(const struct arguments *arguments)
 		.seed = verb_seed(arguments),
 	};
 	const char *paths[] = {series.sides[0], series.sides[1]};
+	struct report_outputs outputs = arguments->reports;
 	int code = prepare(&series), report;
 
+	if (!code)
+		code = open_outputs(&outputs);
 	if (!code) {
 		code = play_all(&series);
 		/* What was played is told, also when it ended early. */
-		report = print_comparison(arguments, paths, series.count, series.seed);
+		report = print_comparison(&outputs, paths, series.count, series.seed);
 		if (!code)
 			code = arguments->compare ? report : series.worst;
 	}
+	report_outputs_close(&outputs);
 	for (size_t i = 0; i < series.count; i++)
 		experiment_free(&series.experiments[i]);
 	return code;
@@ -187,7 +218,13 @@ int verb_run_series(const struct arguments *arguments)
 
 int verb_compare(const struct arguments *arguments)
 {
-	return print_comparison(arguments, (const char *const *)arguments->operands,
-				arguments->operands_count,
-				arguments->has_seed ? arguments->seed : 1);
+	struct report_outputs outputs = arguments->reports;
+	int code = open_outputs(&outputs);
+
+	if (!code)
+		code = print_comparison(&outputs, (const char *const *)arguments->operands,
+					arguments->operands_count,
+					arguments->has_seed ? arguments->seed : 1);
+	report_outputs_close(&outputs);
+	return code;
 }

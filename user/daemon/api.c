@@ -70,6 +70,7 @@ static const struct {
 	void (*handle)(struct api_call *call);
 } routes[] = {
 	{"GET", "/v1/status", NULL, ACCESS_ALL, api_get_status},
+	{"GET", "/metrics", NULL, ACCESS_ALL, api_get_metrics},
 	{"POST", "/v1/runs", NULL, ACCESS_USERS, api_post_run},
 	{"POST", "/v1/runs/", "/inject", ACCESS_OWNER, api_post_inject},
 	{"POST", "/v1/runs/", "/lift", ACCESS_USERS, api_post_lift},

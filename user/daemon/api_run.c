@@ -5,6 +5,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/number.h"
 #include "user/daemon/api_state.h"
+#include "user/daemon/metrics.h"
 #include "user/protocol/json_reader.h"
 #include "user/protocol/names.h"
 
@@ -83,30 +84,64 @@ static json_t *write_status(const struct api *api, const struct engine_status *s
 			 "attached", (json_int_t)status->attached, "rules", rules);
 }
 
-void api_get_status(struct api_call *call)
+/* What GET /v1/status replies. NULL with the error in `ret_error` and `failure`. */
+static json_t *read_status(struct api *api, int *ret_error, struct failure *failure)
 {
-	struct api *api = call->api;
-	struct failure failure = {};
 	struct engine_reply reply;
 	struct run *run = NULL;
-	json_t *rules = NULL;
-	int r = api_ask(api, ENGINE_STATUS, &reply, &failure);
+	json_t *rules = NULL, *status;
+	int r = api_ask(api, ENGINE_STATUS, &reply, failure);
 
 	if (r) {
-		api_engine_error(call, r, &failure);
-		return;
+		*ret_error = r;
+		return NULL;
 	}
 	pthread_mutex_lock(&api->lock);
 	if (reply.u.status.armed && api->run)
 		run = run_ref(api->run);
 	pthread_mutex_unlock(&api->lock);
 	if (run)
-		rules = api_read_rules(api, run, &r, &failure);
+		rules = api_read_rules(api, run, &r, failure);
 	/* It may have ended between the two questions: then there is none to show. */
-	api_reply(call, 200,
-		  write_status(api, &reply.u.status, run ? run_id(run) : "",
-			       rules ? rules : json_array()));
+	status = write_status(api, &reply.u.status, run ? run_id(run) : "",
+			      rules ? rules : json_array());
 	run_unref(run);
+	return status;
+}
+
+void api_get_status(struct api_call *call)
+{
+	struct failure failure = {};
+	int r = 0;
+	json_t *status = read_status(call->api, &r, &failure);
+
+	if (r && !status)
+		api_engine_error(call, r, &failure);
+	else
+		api_reply(call, 200, status);
+}
+
+void api_get_metrics(struct api_call *call)
+{
+	struct failure failure = {};
+	char *text = NULL;
+	size_t size = 0;
+	int r = 0;
+	json_t *status = read_status(call->api, &r, &failure);
+	FILE *out = status ? open_memstream(&text, &size) : NULL;
+
+	if (r && !status) {
+		api_engine_error(call, r, &failure);
+		return;
+	}
+	if (out) {
+		metrics_print(status, out);
+		fclose(out);
+	}
+	json_decref(status);
+	call->response->status = 200;
+	call->response->type = "text/plain; version=0.0.4; charset=utf-8";
+	call->response->body = text;
 }
 
 struct faults_body {

@@ -46,6 +46,7 @@ json_t *api_read_rules(struct api *api, const struct run *run, int *ret_error,
 
 /* The handlers, one per request of docs/api.md. */
 void api_get_status(struct api_call *call);
+void api_get_metrics(struct api_call *call);
 void api_post_run(struct api_call *call);
 void api_post_inject(struct api_call *call);
 void api_post_lift(struct api_call *call);

@@ -105,11 +105,22 @@ static bool some_rule_sees_arrivals(const struct draft *draft, __u64 rules)
 	return false;
 }
 
-/* A shadow counts connections and requests: it takes no look at packets. */
+/* A shadow counts connections, requests and queries. It takes a look at packets only where nothing
+ * else tells of these. */
+static void fill_shadow_layers(__u64 forward, struct fault_control *control)
+{
+	if (control->query_rules & ~forward)
+		control->flags |= FAULT_CONTROL_LINK;
+	if (forward)
+		control->flags |= FAULT_CONTROL_FORWARD;
+}
+
 static void fill_layers(const struct draft *draft, __u64 forward, struct fault_control *control)
 {
-	if (control->flags & FAULT_CONTROL_SHADOW)
+	if (control->flags & FAULT_CONTROL_SHADOW) {
+		fill_shadow_layers(forward, control);
 		return;
+	}
 	if (control->packet_rules)
 		control->flags |= FAULT_CONTROL_PACKET;
 	if (some_rule_stalls(draft))

@@ -69,14 +69,14 @@ static void free_stream(void *context)
 }
 
 static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned int status, char *text,
-				 enum MHD_ResponseMemoryMode mode)
+				 const char *type, enum MHD_ResponseMemoryMode mode)
 {
 	struct MHD_Response *answer = MHD_create_response_from_buffer(strlen(text), text, mode);
 	enum MHD_Result result;
 
 	if (!answer)
 		return MHD_NO;
-	MHD_add_response_header(answer, "Content-Type", "application/json");
+	MHD_add_response_header(answer, "Content-Type", type ? type : "application/json");
 	result = MHD_queue_response(connection, status, answer);
 	MHD_destroy_response(answer);
 	return result;
@@ -115,8 +115,9 @@ static enum MHD_Result respond(const struct server *server, struct MHD_Connectio
 		return send_stream(connection, &response);
 	if (!response.body)
 		return send_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, (char *)no_memory_text,
-				 MHD_RESPMEM_PERSISTENT);
-	return send_text(connection, response.status, response.body, MHD_RESPMEM_MUST_FREE);
+				 NULL, MHD_RESPMEM_PERSISTENT);
+	return send_text(connection, response.status, response.body, response.type,
+			 MHD_RESPMEM_MUST_FREE);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
@@ -138,12 +139,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return gathering->length > BODY_DISCARDED_MAX ? MHD_NO : MHD_YES;
 	}
 	if (gathering->too_long)
-		return send_text(connection, MHD_HTTP_BAD_REQUEST, (char *)too_long_text,
+		return send_text(connection, MHD_HTTP_BAD_REQUEST, (char *)too_long_text, NULL,
 				 MHD_RESPMEM_PERSISTENT);
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (!info || gathering->out_of_memory)
 		return send_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, (char *)no_memory_text,
-				 MHD_RESPMEM_PERSISTENT);
+				 NULL, MHD_RESPMEM_PERSISTENT);
 	request.fd = info->connect_fd;
 	request.body = gathering->body ? gathering->body : "";
 	request.body_length = gathering->length;

@@ -28,7 +28,8 @@ typedef ssize_t (*http_stream_fn)(void *context, char *buffer, size_t size);
 
 struct http_response {
 	unsigned int status;
-	char *body; /* JSON text, owned by the gate once the handler returns; NULL: `stream` */
+	char *body;	  /* text, owned by the gate once the handler returns; NULL: `stream` */
+	const char *type; /* of the body; NULL: JSON. Static */
 	http_stream_fn stream;
 	void (*stream_free)(void *context);
 	void *stream_context;

@@ -114,6 +114,18 @@ static bool is_bare_number(const char *text)
 	return number_parse_decimal(text, &value) == 0;
 }
 
+/* What to say of a number whose parser returned `r`, and which lies `inside` its bounds or not. */
+static int check_number(const struct schema_key *key, const struct yaml_node *node,
+			const char *what, int r, bool inside, struct diagnostics *diagnostics)
+{
+	if (r == -EINVAL) {
+		diagnose(diagnostics, node->at, "'%s' is no %s: '%s'", key->key, what, node->text);
+		suggest_example(key, diagnostics);
+		return r;
+	}
+	return r < 0 || !inside ? out_of_range(key, node, diagnostics) : 0;
+}
+
 static int read_duration(const struct schema_key *key, const struct yaml_node *node, void *field,
 			 struct diagnostics *diagnostics)
 {
@@ -126,16 +138,11 @@ static int read_duration(const struct schema_key *key, const struct yaml_node *n
 			node->text, node->text);
 		return r;
 	}
-	if (r == -EINVAL) {
-		diagnose(diagnostics, node->at, "'%s' is no duration: '%s'", key->key, node->text);
-		suggest_example(key, diagnostics);
-		return r;
-	}
-	if (r < 0 || value < key->low || value > key->high)
-		return out_of_range(key, node, diagnostics);
-	if (field)
+	r = check_number(key, node, "duration", r, value >= key->low && value <= key->high,
+			 diagnostics);
+	if (r == 0 && field)
 		*(uint64_t *)field = value;
-	return 0;
+	return r;
 }
 
 static int read_percent(const struct schema_key *key, const struct yaml_node *node, void *field,
@@ -150,17 +157,11 @@ static int read_percent(const struct schema_key *key, const struct yaml_node *no
 		suggest(diagnostics, "write '%s%%'", node->text);
 		return r;
 	}
-	if (r == -EINVAL) {
-		diagnose(diagnostics, node->at, "'%s' is no percentage: '%s'", key->key,
-			 node->text);
-		suggest_example(key, diagnostics);
-		return r;
-	}
-	if (r < 0 || value < key->low || value > key->high)
-		return out_of_range(key, node, diagnostics);
-	if (field)
+	r = check_number(key, node, "percentage", r, value >= key->low && value <= key->high,
+			 diagnostics);
+	if (r == 0 && field)
 		*(uint32_t *)field = value;
-	return 0;
+	return r;
 }
 
 static int read_number(const struct schema_key *key, const struct yaml_node *node, void *field,
@@ -169,17 +170,10 @@ static int read_number(const struct schema_key *key, const struct yaml_node *nod
 	uint64_t value;
 	int r = number_parse_u64(node->text, key->low, key->high, &value);
 
-	if (r == -ERANGE)
-		return out_of_range(key, node, diagnostics);
-	if (r < 0) {
-		diagnose(diagnostics, node->at, "'%s' is no whole number: '%s'", key->key,
-			 node->text);
-		suggest_example(key, diagnostics);
-		return r;
-	}
-	if (field)
+	r = check_number(key, node, "whole number", r, true, diagnostics);
+	if (r == 0 && field)
 		*(uint64_t *)field = value;
-	return 0;
+	return r;
 }
 
 static int read_count(const struct schema_key *key, const struct yaml_node *node, void *field,
@@ -215,17 +209,11 @@ static int read_quantity(const struct schema_key *key, const struct yaml_node *n
 		suggest(diagnostics, "write '%s%s'", node->text, quantities[key->type].unit);
 		return r;
 	}
-	if (r == -EINVAL) {
-		diagnose(diagnostics, node->at, "'%s' is no %s: '%s'", key->key,
-			 quantities[key->type].what, node->text);
-		suggest_example(key, diagnostics);
-		return r;
-	}
-	if (r < 0 || value < key->low || value > key->high)
-		return out_of_range(key, node, diagnostics);
-	if (field)
+	r = check_number(key, node, quantities[key->type].what, r,
+			 value >= key->low && value <= key->high, diagnostics);
+	if (r == 0 && field)
 		*(uint64_t *)field = value;
-	return 0;
+	return r;
 }
 
 static int read_decimal(const struct schema_key *key, const struct yaml_node *node, void *field,
@@ -234,16 +222,11 @@ static int read_decimal(const struct schema_key *key, const struct yaml_node *no
 	double value;
 	int r = number_parse_decimal(node->text, &value);
 
-	if (r == -EINVAL) {
-		diagnose(diagnostics, node->at, "'%s' is no number: '%s'", key->key, node->text);
-		suggest_example(key, diagnostics);
-		return r;
-	}
-	if (r < 0 || value < (double)key->low || value > (double)key->high)
-		return out_of_range(key, node, diagnostics);
-	if (field)
+	r = check_number(key, node, "number", r,
+			 value >= (double)key->low && value <= (double)key->high, diagnostics);
+	if (r == 0 && field)
 		*(double *)field = value;
-	return 0;
+	return r;
 }
 
 static int read_index(const struct schema_key *key, const struct yaml_node *node,

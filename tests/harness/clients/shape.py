@@ -3,8 +3,8 @@
 """shape.py OPTIONS <LINES
 
 Holds what connects.py printed against the shape that a rule was given. The draw of each connection
-follows from the seed and its cookie, so every single outcome is known, but for the moment between
-BEFORE and AFTER at which the kernel decided. Prints
+follows from the seed and its number in the window, so every single outcome is known, but for the
+moment between BEFORE and AFTER at which the kernel decided. Prints
 
   PROBES HITS UNEXPLAINED EARLIEST LATEST
 
@@ -17,6 +17,7 @@ import sys
 
 MASK = (1 << 64) - 1
 ALWAYS = 1000000
+RULES = 64
 SHIFTS_US = range(-20000, 20001, 250)
 
 
@@ -26,9 +27,9 @@ def mix(value):
     return value ^ value >> 31
 
 
-def draw(seed, cookie, rule):
-    number = mix(seed + mix(cookie + mix(rule) & MASK) & MASK)
-    return (number >> 32) * ALWAYS >> 32
+def draw(seed, number, rule):
+    drawn = mix(seed + mix(number * RULES + rule) & MASK)
+    return (drawn >> 32) * ALWAYS >> 32
 
 
 class Shape:
@@ -80,6 +81,12 @@ def unexplained(shape, probes, shift):
     return sum(not shape.explains(*probe, shift) for probe in probes)
 
 
+def numbered(lines, options, first):
+    """The probes with their draws, when probe `first` is the first one in the window."""
+    return [(before, after, draw(options.seed, max(place - first, 0), options.rule), hit)
+            for place, (before, after, hit) in enumerate(lines)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -93,11 +100,13 @@ def main():
     parser.add_argument("--fall", type=int, nargs=2, metavar=("AT", "STEPS"))
     options = parser.parse_args()
     shape = Shape(options)
-    probes = []
-    for line in sys.stdin:
-        before, after, cookie, outcome = line.split()
-        probes.append((int(before), int(after), draw(options.seed, int(cookie), options.rule),
-                       outcome != "ok"))
+    lines = [(int(before), int(after), outcome != "ok")
+             for before, after, outcome in map(str.split, sys.stdin)]
+    # Of a probe that was under way when the window opened it is not known whether it is the first.
+    probes = min((numbered(lines, options, first) for first in range(
+        sum(after < options.starts for _, after, _ in lines),
+        sum(before < options.starts for before, _, _ in lines) + 1)),
+                 key=lambda probes: unexplained(shape, probes, 0))
     possible = [shift / 1000 for shift in SHIFTS_US
                 if all(shape.explains(*probe, shift * 1000) for probe in probes)]
     print(len(probes), sum(probe[3] for probe in probes), unexplained(shape, probes, 0),

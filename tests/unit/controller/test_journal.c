@@ -123,12 +123,16 @@ static void test_cut_anywhere(void **state)
 	(void)state;
 	assert_non_null(null);
 	for (size_t i = 0; i <= length; i++) {
+		const struct report_outputs outputs = {
+			.items = {{.format = (enum report_format)(i % REPORT_FORMAT_COUNT),
+				   .stream = null}},
+			.count = 1,
+		};
 		struct failure failure = {0};
 		int code = -1, r;
 
 		put_file(bytes, i);
-		r = report_journal(file_path, i % 2 ? REPORT_JSON : REPORT_TABLE, null, &code,
-				   &failure);
+		r = report_journal(file_path, &outputs, &code, &failure);
 		if (i < header) {
 			assert_int_equal(r, -EINVAL);
 			assert_non_null(strstr(failure.text, "no whole header: nothing to report"));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/check.h"
 #include "tests/unit/controller/story.h"
-#include "user/controller/report.h"
+#include "user/controller/report_text.h"
 
 static void test_time(void **state)
 {
@@ -43,12 +44,13 @@ static char *print(const struct history *history, const struct analysis *analysi
 				    "seed", (json_int_t)7, "at_ns", (json_int_t)STORY_START,
 				    "realtime_ns", (json_int_t)1770055380000000000),
 	};
+	const struct report report = {.history = history, .run = &run, .analysis = analysis};
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(report_table(history, &run, analysis, 80, out), 0);
+	assert_int_equal(report_table(&report, 80, out), 0);
 	fclose(out);
 	json_decref(run.header);
 	return text;
@@ -72,6 +74,7 @@ static void test_table(void **state)
 		"\n"
 		"WORKFLOW DETECT OUTAGE RECOVER             AMPL SURGE AVAIL REL VERDICT\n"
 		"work     1.03s  12.0s  2.03s (1.53s,2.04s] 1.00 1.5   60.0% 0   passed\n"
+		"work: to steady -, to drain 0us; 24.0 units lost, 0.0 caught up\n"
 		"\n"
 		"WORKFLOW PHASE    UNITS OK TRIES     P50 P95 P99\n"
 		"work     baseline 20    20 1.00/unit 5ms 5ms 5ms\n"
@@ -103,11 +106,51 @@ static void test_table(void **state)
 	history_free(&history);
 }
 
+static struct report_outputs added(const char *const *texts, size_t count, const char *expected)
+{
+	struct report_outputs outputs = {0};
+	struct failure failure = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = report_outputs_add(&outputs, texts[i], &failure);
+	assert_int_equal(r, expected ? -EINVAL : 0);
+	if (expected)
+		assert_string_equal(failure.text, expected);
+	return outputs;
+}
+
+static void test_outputs(void **state)
+{
+	static const char *const good[] = {"table", "github=-", "html=a=b.html", "json=x"};
+	static const char *const twice[] = {"junit=x", "json", "openmetrics=-"};
+	static const char *const unknown[] = {"tables"}, *const empty[] = {"json="};
+	struct report_outputs outputs;
+
+	(void)state;
+	outputs = added(good, ARRAY_SIZE(good), NULL);
+	assert_int_equal(outputs.count, 4);
+	assert_int_equal(outputs.items[0].format, REPORT_TABLE);
+	assert_null(outputs.items[0].path);
+	assert_int_equal(outputs.items[1].format, REPORT_GITHUB);
+	assert_null(outputs.items[1].path);
+	assert_int_equal(outputs.items[2].format, REPORT_HTML);
+	assert_string_equal(outputs.items[2].path, "a=b.html");
+	added(twice, ARRAY_SIZE(twice),
+	      "json and openmetrics cannot both go to standard output; name a file, as in "
+	      "openmetrics=FILE");
+	added(unknown, 1,
+	      "no such format: tables; there are table, json, junit, github, markdown, "
+	      "chaos-toolkit, openmetrics or html");
+	added(empty, 1, "json= names no file");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_outputs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

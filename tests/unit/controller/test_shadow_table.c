@@ -7,7 +7,7 @@
 #include "user/controller/shadow_table.h"
 
 #define ENTRY(rule, fault, cgroup, name, hits, connections, protected, address_only)               \
-	"{\"rule\":" #rule ",\"fault\":\"" fault "\",\"cgroup\":\"" cgroup                         \
+	"{\"rule\":" #rule ",\"fault\":\"" fault "\",\"cgroup_id\":7,\"cgroup\":\"" cgroup         \
 	"\",\"command\":\"curl\",\"address\":\"10.0.0.1\",\"port\":443,\"name\":\"" name           \
 	"\",\"hits\":" #hits ",\"connections\":" #connections                                      \
 	",\"protected\":" #protected ",\"address_only\":" #address_only "}"
@@ -67,11 +67,26 @@ static void test_sections(void **state)
 	assert_int_equal(count, 14);
 }
 
+/* What is forwarded has neither unit nor process. */
+static void test_forwarded(void **state)
+{
+	_cleanup_free_ char *text = print(
+		"[{\"rule\":0,\"fault\":\"f\",\"cgroup_id\":0,\"cgroup\":\"\","
+		"\"command\":\"\",\"address\":\"fd00::1\",\"port\":80,\"name\":\"\",\"hits\":1,"
+		"\"connections\":1,\"protected\":0,\"address_only\":0}]",
+		1000000000);
+
+	(void)state;
+	assert_non_null(strstr(text, "\nf                (forwarded)                      -        "
+				     "       [fd00::1]:80           -  "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_forwarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
