@@ -113,9 +113,104 @@ static void test_coordinated_omission(void **state)
 	history_free(&history);
 }
 
+/* Ten units, one period apart, each of which begins `late` behind its schedule. */
+static void make_late(uint64_t period, uint64_t late, struct history *ret_history)
+{
+	struct history history = {.started_at = NS_PER_S, .ended_at = 100 * NS_PER_S};
+
+	history.workflows = calloc(1, sizeof(*history.workflows));
+	history.workflows[history.workflows_count++] = (struct terms){
+		.name = strdup("work"), .kind = WORKFLOW_KIND_HTTP, .every_ns = period};
+	for (uint64_t i = 0; i < 10; i++) {
+		uint64_t due = NS_PER_S + i * period;
+		struct unit unit = {
+			.number = i,
+			.attempts = 1,
+			.intended_at = due,
+			.started_at = due + late,
+			.last_started_at = due + late,
+			.ended_at = due + late + 1,
+		};
+		struct attempt attempt = {
+			.number = 1,
+			.unit = i,
+			.intended_at = due,
+			.started_at = due + late,
+			.ended_at = due + late + 1,
+			/* One opens the connection, eight use it again, one never had any. */
+			.connect_ns = i == 0,
+			.kept = i > 0 && i < 9,
+		};
+
+		assert_int_equal(history_add_unit(&history, &unit), 0);
+		assert_int_equal(history_add_attempt(&history, &attempt), 0);
+	}
+	*ret_history = history;
+}
+
+static void check_late(uint64_t period, uint64_t late, uint64_t bound, bool marked)
+{
+	struct history history;
+	struct analysis analysis;
+
+	make_late(period, late, &history);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	assert_int_equal(analysis.lateness[0].bound_ns, bound);
+	assert_int_equal(analysis.lateness[0].p99_ns, late);
+	assert_int_equal(analysis.lateness[0].late, marked);
+	assert_int_equal(analysis.late, marked);
+	assert_int_equal(analysis.late_by_ns, late);
+	analysis_free(&analysis);
+	history_free(&history);
+}
+
+static void test_late(void **state)
+{
+	(void)state;
+	/* 10 ms or a tenth of the period, the larger of both. */
+	check_late(50 * NS_PER_MS, 10 * NS_PER_MS, 10 * NS_PER_MS, false);
+	check_late(50 * NS_PER_MS, 10 * NS_PER_MS + 1, 10 * NS_PER_MS, true);
+	check_late(NS_PER_S, 100 * NS_PER_MS, 100 * NS_PER_MS, false);
+	check_late(NS_PER_S, 100 * NS_PER_MS + 1, 100 * NS_PER_MS, true);
+}
+
+static void test_connections(void **state)
+{
+	struct window window = {
+		.starts_at = 50 * NS_PER_S,
+		.planned_end = 60 * NS_PER_S,
+		.first_hit_at = 51 * NS_PER_S,
+		.existing_found = 7,
+		.existing_reset = 3,
+		.existing_adopted = 2,
+	};
+	const struct episode *episode;
+	struct history history;
+	struct analysis analysis;
+
+	(void)state;
+	make_late(NS_PER_S, 0, &history);
+	assert_int_equal(strings_add(&history.faults, "fault"), 0);
+	assert_int_equal(history_add_window(&history, &window), 0);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	episode = &analysis.episodes[0];
+	assert_int_equal(episode->results[0].phases[PHASE_BASELINE].cold, 1);
+	assert_int_equal(episode->results[0].phases[PHASE_BASELINE].warm, 8);
+	assert_int_equal(episode->results[0].phases[PHASE_FAULT].warm, 0);
+	assert_int_equal(episode->kernel[PHASE_BASELINE].attempts, 10);
+	assert_int_equal(episode->kernel[PHASE_BASELINE].units, 10);
+	assert_int_equal(episode->existing_found, 7);
+	assert_int_equal(episode->existing_reset, 3);
+	assert_int_equal(episode->existing_adopted, 2);
+	analysis_free(&analysis);
+	history_free(&history);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_histories),
 		cmocka_unit_test(test_coordinated_omission),
 	};
