@@ -38,14 +38,14 @@ static void test_trend(void **state)
 	char reason[256] = "";
 
 	(void)state;
-	assert_true(steady(20, 30 * NS_PER_MS, 60 * NS_PER_MS, reason, sizeof(reason)));
-	assert_false(steady(20, 30 * NS_PER_MS, 61 * NS_PER_MS, reason, sizeof(reason)));
+	assert_true(steady(20, 110 * NS_PER_MS, 220 * NS_PER_MS, reason, sizeof(reason)));
+	assert_false(steady(20, 110 * NS_PER_MS, 221 * NS_PER_MS, reason, sizeof(reason)));
 	assert_string_equal(reason,
 			    "workflow work: its latency grows in the baseline, from a median "
-			    "of 0.030 s in the first half to 0.061 s in the second");
+			    "of 0.110 s in the first half to 0.221 s in the second");
 	/* Within the slack, in too few units, and when it becomes less, it is no trend. */
-	assert_true(steady(20, NS_PER_MS, 21 * NS_PER_MS, reason, sizeof(reason)));
-	assert_false(steady(20, NS_PER_MS, 22 * NS_PER_MS, reason, sizeof(reason)));
+	assert_true(steady(20, NS_PER_MS, 101 * NS_PER_MS, reason, sizeof(reason)));
+	assert_false(steady(20, NS_PER_MS, 102 * NS_PER_MS, reason, sizeof(reason)));
 	assert_true(steady(19, 30 * NS_PER_MS, 900 * NS_PER_MS, reason, sizeof(reason)));
 	assert_true(steady(20, 900 * NS_PER_MS, 30 * NS_PER_MS, reason, sizeof(reason)));
 }
