@@ -9,7 +9,7 @@ setup
 start_daemon
 
 experiment=$TESTBED_DIR/experiment.json
-out=$TESTBED_DIR/run
+out=$TESTBED_DIR/observed
 jq --null-input --arg address "$TESTBED_SHARED4" '{
 	version: 1, title: "observed", scope: {users: ["65534"]},
 	workflows: {

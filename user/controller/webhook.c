@@ -163,7 +163,10 @@ static void on_connection(void *data, uint32_t events)
 {
 	struct webhook *webhook = data;
 	struct connection *connection;
-	int fd = accept4(webhook->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_storage sender;
+	socklen_t length = sizeof(sender);
+	int fd = accept4(webhook->fd, (struct sockaddr *)&sender, &length,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
 	if (fd < 0)
