@@ -94,9 +94,9 @@ stopped() {
 
 	find_api
 	case $2 in
-	lease) arm "$(plan "${rules[$1]}" "$(times 60000 1200)")" ;;
+	lease) arm "$(plan "${rules[$1]}" "$(times 60000 2500)")" ;;
 	planned) arm "$(plan "${rules[$1]}")" ;;
-	deadline) arm "$(plan "${rules[$1]}" "$(times 1200 1200)")" ;;
+	deadline) arm "$(plan "${rules[$1]}" "$(times 2500 2500)")" ;;
 	esac
 	end=$(field .lease_until_ns)
 	[[ $2 != deadline ]] || end=$(field .deadline_ns)

@@ -15,9 +15,9 @@ answer='"reject": "answer", "answer": {"status": 429, "reason": "Too Many Reques
 	"headers": "Retry-After: 5\r\n", "body_base64": ""}'
 statuses=(--silent --output /dev/null --write-out '%{http_code}\n')
 
-# overload CAPACITY BURST [KEYS]: arms an overload of CAPACITY requests a second.
+# overload CAPACITY BURST [KEYS]: arms an overload of CAPACITY requests a second; 0: one in 100 s.
 overload() {
-	arm "$(plan '{"fault": "f", "effect": "overload", "capacity": '"$(($1 * 1000))"',
+	arm "$(plan '{"fault": "f", "effect": "overload", "capacity": '"$(($1 ? $1 * 1000 : 10))"',
 		"burst": '"$2, ${3:-$answer}, $match"'}')"
 }
 
@@ -62,18 +62,18 @@ admits 200 100 5
 admits 2000 500 5
 
 # -- what the client sees
-overload 1 2
+overload 0 2
 inject f 60
 mapfile -t codes < <(client curl "${statuses[@]}" "http://$TESTBED_SOLO4/?[1-5]")
 assert_eq "${codes[*]}" "200 200 429 429 429" "rejected by answer, on one connection"
 disarm
-overload 1 2 '"reject": "refuse"'
+overload 0 2 '"reject": "refuse"'
 inject f 60
 assert_eq "$(client "$CLIENTS/attempt.py" --count 5 tcp "$TESTBED_SOLO4" 80 | paste -sd,)" \
 	"3 connect ECONNREFUSED,2 ok" "rejected by refuse"
 assert_eq "$(reason_count f rejected)" 3 "rejected"
 disarm
-overload 1 2 '"reject": "hang"'
+overload 0 2 '"reject": "hang"'
 inject f 60
 for i in 1 2 3 4; do
 	http_code "http://$TESTBED_SOLO4/?$i" --max-time 0.3
@@ -93,7 +93,7 @@ tls_errors() {
 }
 # 35: the send of the ClientHello failed; 28: nothing came.
 for how in "refuse 35" "hang 28"; do
-	arm "$(plan '{"fault": "f", "effect": "overload", "capacity": 100, "burst": 2,
+	arm "$(plan '{"fault": "f", "effect": "overload", "capacity": 10, "burst": 2,
 		"reject": "'"${how% *}"'", '"$named"'}')"
 	assert_eq "$(tls_errors 1 registry.example)" "0 " "before the inject"
 	inject f 60
@@ -104,7 +104,7 @@ for how in "refuse 35" "hang 28"; do
 done
 
 # Over HTTP by Host: an admitted connection goes on, the next is rejected.
-arm "$(plan '{"fault": "f", "effect": "overload", "capacity": 100, "burst": 1, "reject": "refuse",
+arm "$(plan '{"fault": "f", "effect": "overload", "capacity": 10, "burst": 1, "reject": "refuse",
 	"match": {"protocols": ["tcp"], "ports": ["80"], "names": ["*.blob.example"]}}')"
 # Both names of the address are looked up, so that it is known to be shared.
 assert_eq "$(http_code http://registry.example/)" 200 "before the inject"
