@@ -146,9 +146,9 @@ check-bpf: all tests
 check-system: all tests
 	./tests/run system
 
-# How exactly effects keep to what is asked of them; needs root, takes minutes.
+# How exactly effects and probes keep to what is asked of them; needs root, takes minutes.
 bench: all
-	for script in ./tests/bench/accuracy*.sh; do $$script || exit 1; done
+	for script in ./tests/bench/accuracy*.sh ./tests/bench/probes.sh; do $$script || exit 1; done
 
 # The effects on older kernels under qemu; needs root, takes a quarter of an hour.
 kernels: all

@@ -3,7 +3,7 @@
 # probes.sh [RATE [SECONDS]]: how many HTTP probes a second one faultctl can begin on time, on one core
 # of a machine with two: by default 2000 for 60 s, over fresh connections and over kept ones. The
 # service is nginx on loopback. Exits 1 when schedule lateness reaches 2 ms at its 99th percentile, a
-# probe fails, or memory grows.
+# unit is abandoned, or memory grows.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -32,7 +32,7 @@ cat >"$state/nginx.conf" <<-CONF
 		fastcgi_temp_path $state;
 		uwsgi_temp_path $state;
 		scgi_temp_path $state;
-		server { listen unix:$state/probe; listen 127.0.0.1:18081; return 200 "{}"; }
+		server { listen 127.0.0.1:18081 backlog=4096; return 200 "{}"; }
 	}
 CONF
 taskset -c 0 nginx -c "$state/nginx.conf" -e stderr -p "$state" &

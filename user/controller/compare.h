@@ -96,8 +96,18 @@ void compare_sentence(const struct compared_workflow *workflow, enum compared_fi
 		      char *ret_text, size_t size);
 void compare_conclude(struct comparison *comparison);
 
-/* Prints it. In compare_report.c. 0 or -errno. */
+/* A value in its unit, a difference with its sign: "52.1s", "never", "-". */
+#define COMPARE_VALUE_SIZE 64
+void compare_value(char text[COMPARE_VALUE_SIZE], enum compared_unit unit, double value,
+		   bool difference);
+/* With its interval: "52.1s [50.0s,53.2s]". */
+#define COMPARE_TEXT_SIZE (3 * COMPARE_VALUE_SIZE + 8)
+void compare_estimate(char text[COMPARE_TEXT_SIZE], enum compared_unit unit,
+		      const struct estimate *estimate, bool difference);
+
+/* Prints it: the first two in compare_report.c, the page in compare_html.c. 0 or -errno. */
 int compare_table(const struct comparison *comparison, FILE *out);
 int compare_json(const struct comparison *comparison, FILE *out);
+int compare_html(const struct comparison *comparison, FILE *out);
 
 #endif

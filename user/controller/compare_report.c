@@ -13,12 +13,10 @@
 
 #define COMPARE_FORMAT 1
 
-enum { TEXT_SIZE = 64 };
-
 static const char letters[COMPARE_VARIANTS_MAX] = {'A', 'B'};
 
-/* A value in its unit, a difference with its sign. */
-static void put_value(char text[TEXT_SIZE], enum compared_unit unit, double value, bool difference)
+void compare_value(char text[COMPARE_VALUE_SIZE], enum compared_unit unit, double value,
+		   bool difference)
 {
 	const char *sign;
 
@@ -27,30 +25,30 @@ static void put_value(char text[TEXT_SIZE], enum compared_unit unit, double valu
 		value = 0;
 	sign = difference && value > 0 ? "+" : "";
 	if (isnan(value))
-		snprintf(text, TEXT_SIZE, "-");
+		snprintf(text, COMPARE_VALUE_SIZE, "-");
 	else if (isinf(value))
-		snprintf(text, TEXT_SIZE, "%s", difference ? "open" : "never");
+		snprintf(text, COMPARE_VALUE_SIZE, "%s", difference ? "open" : "never");
 	else if (unit == COMPARED_SECONDS)
-		snprintf(text, TEXT_SIZE, "%s%.*fs", sign, fabs(value) < 10 ? 2 : 1, value);
+		snprintf(text, COMPARE_VALUE_SIZE, "%s%.*fs", sign, fabs(value) < 10 ? 2 : 1,
+			 value);
 	else if (unit == COMPARED_SHARE)
-		snprintf(text, TEXT_SIZE, "%s%.1f%%", sign, 100 * value);
+		snprintf(text, COMPARE_VALUE_SIZE, "%s%.1f%%", sign, 100 * value);
 	else
-		snprintf(text, TEXT_SIZE, "%s%.2f", sign, value);
+		snprintf(text, COMPARE_VALUE_SIZE, "%s%.2f", sign, value);
 }
 
-/* "52.1s [50.0s,53.2s]" */
-static void put_estimate(char *text, size_t size, enum compared_unit unit,
-			 const struct estimate *estimate, bool difference)
+void compare_estimate(char text[COMPARE_TEXT_SIZE], enum compared_unit unit,
+		      const struct estimate *estimate, bool difference)
 {
-	char value[TEXT_SIZE], low[TEXT_SIZE], high[TEXT_SIZE];
+	char value[COMPARE_VALUE_SIZE], low[COMPARE_VALUE_SIZE], high[COMPARE_VALUE_SIZE];
 
-	put_value(value, unit, estimate->value, difference);
-	put_value(low, unit, estimate->low, difference);
-	put_value(high, unit, estimate->high, difference);
+	compare_value(value, unit, estimate->value, difference);
+	compare_value(low, unit, estimate->low, difference);
+	compare_value(high, unit, estimate->high, difference);
 	if (isnan(estimate->value) || estimate->method == INTERVAL_NONE)
-		snprintf(text, size, "%s", value);
+		snprintf(text, COMPARE_TEXT_SIZE, "%s", value);
 	else
-		snprintf(text, size, "%s [%s,%s]", value, low, high);
+		snprintf(text, COMPARE_TEXT_SIZE, "%s [%s,%s]", value, low, high);
 }
 
 static void print_figures(const struct comparison *comparison,
@@ -64,19 +62,17 @@ static void print_figures(const struct comparison *comparison,
 	fputc('\n', out);
 	for (unsigned int i = 0; i < COMPARED_COUNT; i++) {
 		const struct compared *compared = &workflow->figures[i];
-		char text[3 * TEXT_SIZE + 8];
+		char text[COMPARE_TEXT_SIZE];
 
 		if (!compared->counts[0] && !compared->counts[1])
 			continue;
 		fprintf(out, "  %-14s", compared_name(i));
 		for (size_t j = 0; j < comparison->variants_count; j++) {
-			put_estimate(text, sizeof(text), compared_unit_of(i), &compared->medians[j],
-				     false);
+			compare_estimate(text, compared_unit_of(i), &compared->medians[j], false);
 			fprintf(out, " %-26s", text);
 		}
 		if (both) {
-			put_estimate(text, sizeof(text), compared_unit_of(i), &compared->difference,
-				     true);
+			compare_estimate(text, compared_unit_of(i), &compared->difference, true);
 			fprintf(out, " %-26s %+.2f %s", text, compared->effect,
 				statistics_effect_word(compared->effect));
 		}
@@ -95,9 +91,10 @@ static void print_runs(const struct comparison *comparison,
 			letters[i]);
 		for (size_t j = 0; j < compared->counts[i]; j++) {
 			const struct sample *sample = &compared->samples[i][j];
-			char text[TEXT_SIZE];
+			char text[COMPARE_VALUE_SIZE];
 
-			put_value(text, compared_unit_of(workflow->headline), sample->value, false);
+			compare_value(text, compared_unit_of(workflow->headline), sample->value,
+				      false);
 			fprintf(out, sample->censored ? " never(>%s)" : " %s", text);
 		}
 		fputc('\n', out);

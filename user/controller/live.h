@@ -41,7 +41,8 @@ void live_free(struct live *live);
 
 /* A unit has ended. True when its workflow began to fail with it, or to work again. */
 bool live_unit(struct live *live, const struct unit *unit);
-/* Takes in the buckets of the kernel's series that are new in `history`. Nothing before live_new. */
+/* Takes in the buckets of the kernel's series that are new in `history`. Nothing before live_new.
+ */
 void live_buckets(struct live *live, const struct history *history);
 /* Hits per second in the last whole stretch before `now`; negative: none is known. */
 double live_hits(const struct live *live, uint64_t now);

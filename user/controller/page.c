@@ -98,3 +98,15 @@ void page_table_end(struct page_table *table)
 {
 	fputs("</tbody></table></div>\n", table->out);
 }
+
+void page_begin(FILE *out, const char *title)
+{
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+	      "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
+	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+	      out);
+	escape_markup(out, title);
+	fprintf(out, " - faultd</title>\n<style>\n%s</style>\n</head>\n<body>\n", page_style);
+}

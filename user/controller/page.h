@@ -5,6 +5,9 @@
 
 #include "user/controller/report_figures.h"
 
+/* Everything up to the beginning of the body. */
+void page_begin(FILE *out, const char *title);
+
 /* "good", "bad", "noticed" or "neutral": the class of the page's style for a tone. */
 const char *page_tone(enum report_tone tone);
 

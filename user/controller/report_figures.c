@@ -2,6 +2,7 @@
 #include "user/controller/report_figures.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "user/base/cleanup.h"
 
@@ -146,6 +147,14 @@ const struct report_figure report_figures[] = {
 	 REPORT_COUNT, BUDGET_COUNT, false, read_relapses},
 };
 const size_t report_figures_count = ARRAY_SIZE(report_figures);
+
+const struct report_figure *report_figure_by_key(const char *key)
+{
+	for (size_t i = 0; i < report_figures_count; i++)
+		if (strcmp(report_figures[i].key, key) == 0)
+			return &report_figures[i];
+	return NULL;
+}
 
 void report_figure_text(const struct report_figure *figure, const struct workflow_result *result,
 			bool interval, char cell[REPORT_CELL_SIZE])

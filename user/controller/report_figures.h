@@ -32,6 +32,8 @@ struct report_figure {
 };
 extern const struct report_figure report_figures[];
 extern const size_t report_figures_count;
+/* NULL: there is none. */
+const struct report_figure *report_figure_by_key(const char *key);
 
 /* The value as text, with its interval for `interval`. */
 void report_figure_text(const struct report_figure *figure, const struct workflow_result *result,

@@ -10,18 +10,6 @@
 #include "user/controller/page.h"
 #include "user/controller/record_json.h"
 
-static void print_head(const struct report *report, FILE *out)
-{
-	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-	      "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
-	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
-	      out);
-	escape_markup(out, report_header(report, "title"));
-	fprintf(out, " - faultd</title>\n<style>\n%s</style>\n</head>\n<body>\n", page_style);
-}
-
 static void print_banner(const struct report *report, FILE *out)
 {
 	const struct history *history = report->history;
@@ -138,7 +126,7 @@ int report_html(const struct report *report, FILE *out)
 {
 	int r;
 
-	print_head(report, out);
+	page_begin(out, report_header(report, "title"));
 	print_banner(report, out);
 	fputs("<main>\n", out);
 	r = print_pictures(report, out);

@@ -61,10 +61,10 @@ static void print_mark(const struct canvas *canvas, const struct mark *mark)
 	report_time((uint64_t)canvas_offset(canvas, mark->at), time);
 	fprintf(canvas->out,
 		"<div class=\"at\" style=\"margin-left:calc(%.3f%% - .6rem)\"><span class=\"mark "
-		"%s\" tabindex=\"0\" data-point=\"%s\" data-ns=\"%llu\" data-episode=\"%zu\" "
+		"%s%s\" tabindex=\"0\" data-point=\"%s\" data-ns=\"%llu\" data-episode=\"%zu\" "
 		"data-workflow=\"",
-		mark->percent, page_tone(point->tone), point->key, (unsigned long long)mark->at,
-		mark->episode + 1);
+		mark->percent, page_tone(point->tone), mark->percent > 50 ? " far" : "", point->key,
+		(unsigned long long)mark->at, mark->episode + 1);
 	escape_markup(canvas->out, canvas->report->history->workflows[canvas->workflow].name);
 	fprintf(canvas->out,
 		"\">%c<span class=\"tip\" role=\"tooltip\"><b>%s</b> at %s, episode %zu. %s</span>"
@@ -259,6 +259,9 @@ static enum report_tone state_of(const struct series_bin *bin, enum report_tone 
 static int workflow_lane(const struct canvas *canvas, uint32_t workflow)
 {
 	const struct history *history = canvas->report->history;
+	/* Trouble stands out also to those who see no colours. */
+	static const unsigned int heights[] = {
+		[TONE_GOOD] = 35, [TONE_NOTICED] = 65, [TONE_BAD] = 100};
 	enum report_tone state = TONE_NEUTRAL;
 	struct series series;
 	size_t first = 0;
@@ -278,9 +281,11 @@ static int workflow_lane(const struct canvas *canvas, uint32_t workflow)
 			continue;
 		if (state != TONE_NEUTRAL)
 			fprintf(canvas->out,
-				"<rect class=\"%s\" x=\"%.1f\" width=\"%.1f\" height=\"100\"/>",
-				page_tone(state), from,
-				canvas_x(canvas, series.from + i * series.width_ns) - from);
+				"<rect class=\"%s\" x=\"%.1f\" y=\"%u\" width=\"%.1f\" "
+				"height=\"%u\"/>",
+				page_tone(state), from, 100 - heights[state],
+				canvas_x(canvas, series.from + i * series.width_ns) - from,
+				heights[state]);
 		state = next;
 		first = i;
 	}

@@ -51,7 +51,7 @@ struct run {
 	bool renewing, polling, listening;
 	uint64_t last_renewal, lease_until;
 	uint64_t next_bucket;
-	uint64_t settled_checked_at;
+	uint64_t settled_check_at; /* not before */
 
 	bool stopping;	   /* the end is decided */
 	bool daemon_gone;  /* no more calls to it */

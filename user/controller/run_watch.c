@@ -7,6 +7,7 @@
 #include "user/base/number.h"
 #include "user/controller/record_json.h"
 #include "user/controller/run.h"
+#include "user/controller/trim.h"
 
 enum { DRAW_EVERY_NS = 250000000, STATUS_LINE_SIZE = 512 };
 
@@ -86,9 +87,22 @@ static void watch_aborts(struct run *run, uint64_t now)
 	}
 }
 
+/* Everything is in the journal; what decides nothing any more need not stay in memory as well. */
+static void forget(struct run *run, uint64_t now)
+{
+	uint64_t longest = 0, horizon;
+
+	for (size_t i = 0; i < run->experiment->aborts_count; i++)
+		if (run->experiment->aborts[i].for_ns > longest)
+			longest = run->experiment->aborts[i].for_ns;
+	horizon = trim_horizon(&run->history, longest);
+	trim_history(&run->history, now > horizon ? now - horizon : 0);
+}
+
 void run_watch_second(struct run *run, uint64_t now)
 {
 	watch_aborts(run, now);
+	forget(run, now);
 	run_step_settled(run, now);
 }
 

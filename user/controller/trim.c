@@ -46,10 +46,11 @@ static bool first_failure(const struct history *history, size_t kept, const stru
 	return true;
 }
 
-void trim_units(struct history *history, uint64_t before)
+void trim_history(struct history *history, uint64_t before)
 {
 	size_t kept = 0, i = 0;
 
+	history->attempts_count = 0;
 	if (!history->windows_count)
 		return;
 	/* Units stand in the order of their end: what was kept of old stays in front. */

@@ -16,10 +16,10 @@
 uint64_t trim_horizon(const struct history *history, uint64_t abort_ns);
 
 /*
- * Forgets units that ended before `before`, but for the first failure of each workflow after each
- * inject, which tells that it was affected. Before the first inject nothing is forgotten: all of
- * it is the baseline.
+ * Forgets all attempts, and units that ended before `before`, but for the first failure of each
+ * workflow after each inject, which tells that it was affected. Before the first inject no unit is
+ * forgotten: all of them are the baseline.
  */
-void trim_units(struct history *history, uint64_t before);
+void trim_history(struct history *history, uint64_t before);
 
 #endif

@@ -119,6 +119,7 @@ static int (*const printers[REPORT_FORMAT_COUNT])(const struct comparison *compa
 						  FILE *out) = {
 	[REPORT_TABLE] = compare_table,
 	[REPORT_JSON] = compare_json,
+	[REPORT_HTML] = compare_html,
 };
 
 /* Before anything is run: whether the outputs can be had. 0 or the exit code. */

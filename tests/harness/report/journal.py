@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""journal.py [--hostile] [--cut] [--unsteady] [--wide] > journal.jsonl: the journal of a run that
-never was, always the same.
+"""journal.py [--hostile] [--cut] [--unsteady] [--wide] [--slow] [--seed=N] > journal.jsonl: the journal
+of a run that never was, always the same.
 
 An artifact store refuses for a minute, comes back, and a token service is throttled and released in
 stages; three workflows work meanwhile, one of them out of the faults' reach. --hostile names
 everything as an attacker would, --cut leaves out the end, --unsteady fails from the beginning,
---wide adds workflows until a page has to cope."""
+--wide adds workflows until a page has to cope, --slow takes longer to come back; other seeds draw other
+attempts."""
 
 import json
 import random
@@ -36,11 +37,14 @@ class Workflow:
                 "stable_span_ns": max(5 * S, 3 * self.every), "budget": self.budget}
 
 
+WARM = (30 if "--slow" in sys.argv else 6) * S
+
+
 def in_artifacts(t, rng):
-    """Refused while injected, and for 6 s more while the store warms up."""
+    """Refused while injected, and for a while more while the store warms up."""
     if ARTIFACTS[0] <= t < ARTIFACTS[1]:
         return "refused"
-    return "http_5xx" if ARTIFACTS[1] <= t < ARTIFACTS[1] + 6 * S and rng.random() < 0.7 else None
+    return "http_5xx" if ARTIFACTS[1] <= t < ARTIFACTS[1] + WARM and rng.random() < 0.7 else None
 
 
 def in_tokens(t, rng):
@@ -61,7 +65,8 @@ class Journal:
     def __init__(self, options):
         self.options = options
         self.records = []
-        self.rng = random.Random(5)
+        seeds = [option for option in options if option.startswith("--seed=")]
+        self.rng = random.Random(int(seeds[0].partition("=")[2]) if seeds else 5)
         hostile = "--hostile" in options
         self.title = HOSTILE if hostile else \
             "Artifact store turns readers away, then the token service drowns in retries"

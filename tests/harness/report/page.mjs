@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // page.mjs FAULTCTL [PICTURES]: opens the HTML report of several journals in a headless Chromium, at
-// desktop and phone width, light and dark, and holds what it shows against the JSON report. With
-// PICTURES, a directory, leaves a picture of each there.
+// desktop and phone width, light and dark, and holds what it shows against the JSON report; and that of a
+// comparison. With PICTURES, a directory, leaves a picture of each there.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -115,7 +115,8 @@ function checkMarks(marks, report) {
   }
 }
 
-async function checkView(browser, page, report, view) {
+// What holds for every page in every view.
+async function checkLook(browser, page, view) {
   await browser.open(page, view.width, view.height, view);
   assert.deepEqual(browser.requests, [`file://${page}`], 'the page loads something else');
   assert.deepEqual(browser.complaints, []);
@@ -127,15 +128,49 @@ async function checkView(browser, page, report, view) {
   assert.ok(outer === view.width && inner <= outer, `${inner} wide in a window of ${outer}`);
   assert.deepEqual(await browser.value(READ_CUT), []);
   assert.equal(await browser.value(READ_CRAMPED), 0, 'labels run into each other');
-  checkMarks(await browser.value(READ_MARKS), report);
   assert.deepEqual(await browser.value(READ_TIPS), []);
   const contrast = await browser.value(READ_CONTRAST);
   assert.ok(contrast >= 4.5, `contrast ${contrast}`);
+}
+
+async function checkView(browser, page, report, view) {
+  await checkLook(browser, page, view);
+  checkMarks(await browser.value(READ_MARKS), report);
   const clean = (text) => text.replaceAll(/[\x01\u202e]/g, '\ufffd');
   assert.equal(await browser.value('document.querySelector("h1").textContent'),
     clean(report.title));
   assert.equal(await browser.value('document.querySelector(".verdict .chip").firstChild.data'),
     report.verdict.replaceAll('_', ' '));
+}
+
+// Two variants of a few runs each: every run is a dot, and the conclusion leads.
+async function checkComparison(browser, faultctl, directory, pictures) {
+  const sides = { A: ['--slow'], B: [] }, page = join(directory, 'comparison.html');
+  for (const [side, options] of Object.entries(sides)) {
+    for (let seed = 1; seed <= 4; seed++) {
+      const run = join(directory, side, `${seed}`);
+      mkdirSync(run, { recursive: true });
+      writeFileSync(join(run, 'journal.jsonl'),
+        execFileSync('python3', [join(HERE, 'journal.py'), `--seed=${seed}`, ...options]));
+    }
+  }
+  const { stdout, stderr } = spawnSync(faultctl, ['compare', join(directory, 'A'),
+    join(directory, 'B'), '-o', 'json', '-o', `html=${page}`], { maxBuffer: 1 << 26 });
+  assert.equal(stderr.toString(), '');
+  const comparison = JSON.parse(stdout.toString());
+  const runs = comparison.workflows.flatMap(({ figures }) => Object.values(figures))
+    .flatMap(({ A, B }) => [A, B]).reduce((sum, side) => sum + (side?.runs.length ?? 0), 0);
+  assert.ok(runs > 100, `${runs} runs`);
+  for (const view of VIEWS) {
+    await checkLook(browser, page, view);
+    assert.equal(await browser.value('document.querySelectorAll("svg .run").length'), runs);
+    assert.equal(await browser.value('document.querySelector(".verdict").textContent'),
+      comparison.conclusion);
+    if (pictures) {
+      writeFileSync(join(pictures, `comparison-${view.name}.png`), await browser.picture());
+    }
+    console.log(`ok   comparison, ${view.name}`);
+  }
 }
 
 async function checkPrint(browser, page) {
@@ -170,6 +205,7 @@ async function main() {
       await checkPrint(browser, page);
       console.log(`ok   ${name}, printed`);
     }
+    await checkComparison(browser, faultctl, directory, pictures);
   } finally {
     await browser.close();
     rmSync(directory, { recursive: true, force: true });

@@ -81,7 +81,7 @@ static void test_ticks_time(void **state)
 		uint64_t length, step;
 		size_t count;
 	} cases[] = {
-		{1, 1, 2},   {6, 1, 7},	   {7, 2, 4},	   {61, 10, 7},	    {90, 15, 7},
+		{1, 1, 2},    {6, 1, 7},    {7, 2, 4},	    {61, 10, 7},     {90, 15, 7},
 		{106, 30, 4}, {300, 60, 6}, {3600, 600, 7}, {7200, 1800, 5}, {86400, 21600, 5},
 	};
 	uint64_t ticks[CHART_TICKS_MAX];

@@ -24,7 +24,7 @@ static uint64_t settles(const struct history *whole, bool trimmed, size_t *ret_m
 	     now += 100 * NS_PER_MS) {
 		take(whole, &live, &given, now);
 		if (trimmed && now > whole->windows[0].starts_at)
-			trim_units(&live, now - trim_horizon(whole, 0));
+			trim_history(&live, now - trim_horizon(whole, 0));
 		if (live.units_count > *ret_most)
 			*ret_most = live.units_count;
 		if (now >= whole->windows[0].ended_last && analysis_settled(&live, now))
@@ -90,12 +90,12 @@ static void test_marks(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
 		assert_int_equal(history_add_unit(&history, &units[i]), 0);
-	trim_units(&history, 7000);
+	trim_history(&history, 7000);
 	assert_int_equal(history.units_count, ARRAY_SIZE(units)); /* it is all baseline yet */
 	for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
 		assert_int_equal(history_add_window(&history, &windows[i]), 0);
 	for (int i = 0; i < 2; i++) {
-		trim_units(&history, 7000);
+		trim_history(&history, 7000);
 		assert_int_equal(history.units_count, ARRAY_SIZE(left));
 		for (size_t j = 0; j < ARRAY_SIZE(left); j++)
 			assert_int_equal(history.units[j].number, left[j]);
