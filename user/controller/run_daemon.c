@@ -70,8 +70,9 @@ static void on_renew_due(void *data, uint64_t now)
 
 	if (run->daemon_gone)
 		return;
-	/* Stopped for a while ourselves, the daemon may well be there: ask it. */
-	if (now >= run->lease_until && run->renewing) {
+	/* Stopped for a while ourselves, the daemon may well be there: let it be heard first. */
+	if (now >= run->lease_until && run->renewing &&
+	    now - run->renew_timer.at < run->plan.lease_ns / 4) {
 		lose(run, "the lease ran out without an answer from the daemon");
 		return;
 	}
