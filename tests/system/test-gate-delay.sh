@@ -30,33 +30,31 @@ play() {
 		client "$CLIENTS/delays.py" packages.blob.example 80 "$@")
 }
 
-play 10 50 10
-base=$p50
-echo "undelayed: p50 $p50 us, p99 $p99 us"
-
-# holds FAULT DELAY_US CONNECTIONS REQUESTS SPREAD_MS: to 1 ms + 1 % at the 99th percentile; on a busy
-# machine, in one of a few series.
+# holds FAULT DELAY_US CONNECTIONS REQUESTS SPREAD_MS: to 1 ms + 1 %, beyond what the same requests take
+# undelayed. The 99th percentile of a busy machine is its own: one of a few series has to hold it.
 holds() {
-	local bound=$(($2 + base + 1000 + $2 / 100)) series
+	local exact=$((1000 + $2 / 100)) base noise series
 
 	for series in 1 2 3 4 5; do
+		play "$3" "$(($4 < 50 ? $4 : 50))" "$5"
+		base=$p50 noise=$p99
 		inject "$1" 60
 		play "${@:3}"
 		lift "$1"
-		echo "$1: $count requests, $in_flight in flight: p50 $p50 us, p99 $p99 us"
+		echo "$1: $count requests, $in_flight in flight: p50 $p50 us, p99 $p99 us;" \
+			"undelayed p50 $base us, p99 $noise us"
 		assert_eq "$count $errors" "$(($3 * $4)) 0" "$1: responses, errors"
 		assert_eq "$(counter "$1" hits)" "$((count * series))" "$1: hits"
-		assert_between "$p50" "$2" "$bound" "$1: median"
-		((p99 > bound)) || return 0
+		assert_between "$p50" "$2" $(($2 + exact + noise)) "$1: median"
 		renew
+		((p99 > $2 + exact + 2 * noise)) || return 0
 	done
-	assert_between "$p99" "$2" "$bound" "$1: 99th percentile"
+	assert_between "$p99" "$2" $(($2 + exact + 2 * noise)) "$1: 99th percentile"
 }
 
 holds ms1 1000 1 500 1
 holds ms100 100000 50 20 100
 holds ms1000 1000000 1000 3 1000
-renew
 holds ms10000 10000000 2000 1 9500
 assert_between "$in_flight" 1700 2000 "requests in flight"
 

@@ -91,6 +91,8 @@ bool programs_need_gate(const struct programs *programs);
 void programs_gate_maps(const struct programs *programs, int ret_fds[3]);
 /* When the gate has last beaten, ns. */
 __u64 programs_beat(struct programs *programs);
+/* The gate is gone: from here on nothing is handed to it. */
+void programs_stop_beat(struct programs *programs);
 /* Has the kernel note how much waits for each client of the gate. 0, or -EOPNOTSUPP when it does
  * not tell; another -errno. */
 int programs_measure_unread(struct programs *programs);

@@ -361,6 +361,7 @@ static void gone(struct engine *engine)
 	cleanup_close(&engine->gate.channel);
 	engine->gate.channel = -1;
 	engine->gate.running = false;
+	programs_stop_beat(engine->programs);
 	end_all(engine);
 }
 

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 90
+# Promise: the gate works for clients in other network namespaces than the daemon's and in cgroups of
+# their own: what it forwards leaves from the client's namespace. ClientHellos of 16 KB and in pieces
+# are answered too, and a server that gives an idle connection up is not noticed.
+. "$(dirname "$0")/lib.sh"
+need curl jq python3 openssl
+setup
+authority=$TESTBED_DIR/ca
+trusted=$TESTBED_DIR/trusted.crt
+
+"$BUILD/faultctl" ca init --directory "$authority" packages.blob.example solo.example >/dev/null
+cat "$TESTBED_CA" "$authority/ca.pem" >"$trusted"
+start_daemon --authority "$authority" --trust "$TESTBED_CA"
+arm "$(plan '{"fault": "denied", "effect": "answer", "tls": "terminate", "answer": {"status": 409},
+	"match": {"protocols": ["tcp"], "ports": ["443", "8443"], "http": true,
+		"names": ["packages.blob.example", "solo.example"], "paths": ["/denied"]}},
+	{"fault": "slow", "effect": "delay", "delay": {"time_ns": 200000000},
+	"match": {"protocols": ["tcp"], "ports": ["80"], "names": ["packages.blob.example"]}}')"
+inject denied,slow 60
+
+# beside CMD...: a client in the services' network namespace, in a cgroup as a container's.
+beside() {
+	client_in machine.slice/container nsenter --net="/run/netns/$TESTBED_SERVICES_NETNS" -- "$@"
+}
+
+# status URL [CURL ARGUMENT...]: as beside.
+status() {
+	beside curl --silent --output /dev/null --max-time 10 --cacert "$trusted" \
+		--write-out '%{http_code}' "${@:2}" "$1"
+}
+
+for family in -4 -6; do
+	assert_eq "$(status https://packages.blob.example/denied $family)" 409 "answered, $family"
+	assert_eq "$(status https://packages.blob.example/ $family)" 200 "forwarded, $family"
+done
+# From inside: the server's own address, not the one of the daemon's namespace.
+assert_eq "$(beside curl --silent --max-time 10 --cacert "$trusted" https://packages.blob.example/ \
+	-4 --write-out '%{local_ip}')" $'packages.blob.example\n'"$TESTBED_SHARED4" "where it is"
+took=$(beside curl --silent --output /dev/null --max-time 10 --write-out '%{time_total}' \
+	http://packages.blob.example/ | awk '{ printf "%d", $1 * 1000 }')
+assert_between "$took" 200 1000 "delayed there, ms"
+echo "another network namespace: answered, forwarded and delayed over IPv4 and IPv6"
+
+# ClientHellos of 16 KB, and one in pieces.
+for arguments in "--pad 15000" "--pieces 40" "--pad 15000 --pieces 1000"; do
+	# shellcheck disable=SC2086 # words
+	assert_eq "$(client "$CLIENTS/hello.py" $arguments --ca "$trusted" packages.blob.example 443 \
+		/denied)" 409 "a ClientHello with $arguments"
+done
+
+# A server that waits for no more than 0.3 s: two requests 1 s apart on one connection.
+services python3 - "$TESTBED_SOLO4" <<'END' &
+import socket, sys
+listener = socket.create_server((sys.argv[1], 8443))
+while True:
+    connection, _ = listener.accept()
+    connection.settimeout(0.3)
+    try:
+        connection.recv(1)
+    except OSError:
+        pass
+    connection.close()
+END
+server=$!
+listens() {
+	services ss -Hltn "sport = :8443" | grep -q .
+}
+await 5 listens
+assert_eq "$(client python3 - "$trusted" <<'END'
+import http.client, ssl, sys, time
+connection = http.client.HTTPSConnection("solo.example", 8443, timeout=5,
+                                         context=ssl.create_default_context(cafile=sys.argv[1]))
+connection.auto_open = 0
+connection.connect()
+for pause in (0, 1, 0.1):
+    time.sleep(pause)
+    connection.request("GET", "/denied")
+    response = connection.getresponse()
+    response.read()
+    print(response.status)
+END
+)" $'409\n409\n409' "behind a server that gives up"
+kill "$server"
+disarm
+stop_daemon
+bpf_left
