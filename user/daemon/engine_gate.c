@@ -397,6 +397,9 @@ void engine_gate_sync(struct engine *engine)
 		if (poll(&readable, 1, SYNC_WITHIN_NS / (int)NS_PER_MS) == 1)
 			engine_gate_read(engine);
 	}
+	/* The others that ask do not wait as well; the next look tells better. */
+	if (!engine->gate.synced)
+		engine->gate.silent = true;
 }
 
 void engine_gate_closed(struct engine *engine, __u64 cookie)
