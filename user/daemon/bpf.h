@@ -98,12 +98,11 @@ void programs_stop_beat(struct programs *programs);
 int programs_measure_unread(struct programs *programs);
 /* What the kernel has noted of a diverted connection. 0 or -ENOENT. */
 int programs_diverted(struct programs *programs, __u64 cookie, struct fault_diverted *ret_diverted);
-/* Calls `visit` for each of them; it may be taken out by programs_diverted_forget. */
+/* Calls `visit` for each of them. */
 void programs_diverted_visit(struct programs *programs,
 			     void (*visit)(void *context, __u64 cookie,
 					   const struct fault_diverted *diverted),
 			     void *context);
-void programs_diverted_forget(struct programs *programs, __u64 cookie);
 
 /* Becomes readable when the kernel has reported something. Borrowed. */
 int programs_events_fd(const struct programs *programs);

@@ -89,8 +89,3 @@ void programs_diverted_visit(struct programs *programs,
 		cookie = next;
 	}
 }
-
-void programs_diverted_forget(struct programs *programs, __u64 cookie)
-{
-	(void)bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.diverted), &cookie);
-}

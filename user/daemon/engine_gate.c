@@ -95,12 +95,16 @@ static int await_ready(const struct gate_link *gate, struct failure *failure)
 /* Hands the gate's ends to the helper. `frames` and `channel` are the gate's. */
 static int start(struct engine *engine, int frames, int channel, struct failure *failure)
 {
-	int fds[GATE_FD_COUNT];
+	int fds[GATE_FD_COUNT], r;
+	pid_t pid;
 
 	fds[GATE_FD_FRAMES] = frames;
 	fds[GATE_FD_CHANNEL] = channel;
 	programs_gate_maps(engine->programs, fds + GATE_FD_BEAT);
-	return helper_start_gate(engine->settings->helper, fds, &engine->gate.pid, failure);
+	r = helper_start_gate(engine->settings->helper, fds, &pid, failure);
+	if (!r)
+		log_debug("the gate is process %d", pid);
+	return r;
 }
 
 int engine_gate_start(struct engine *engine, struct failure *failure)
