@@ -226,7 +226,9 @@ static void serve(size_t index)
 
 static void take_client(int listener)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_in peer;
+	socklen_t size = sizeof(peer);
+	int fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct connection *connection;
 	struct failure failure;
 	size_t i = 0;
@@ -236,9 +238,11 @@ static void take_client(int listener)
 	set_timely(fd);
 	while (i < CONNECTIONS_MAX && connections[i])
 		i++;
-	connection = calloc(1, sizeof(*connection));
-	if (i == CONNECTIONS_MAX || !connection)
-		die("accept", "too many connections");
+	connection = i < CONNECTIONS_MAX ? calloc(1, sizeof(*connection)) : NULL;
+	if (!connection) {
+		close(fd); /* one too many */
+		return;
+	}
 	connection->sides[GATE_CLIENT].fd = fd;
 	connection->sides[GATE_UPSTREAM].fd = -1;
 	if (gate_session_new(&options, clock_boottime_ns(), &connection->session, &failure) < 0)

@@ -14,9 +14,10 @@
 #include "user/base/cleanup.h"
 #include "user/gate/authority_parts.h"
 
-#define SUBJECT	      "faultd fault injection CA"
-#define STRAY_SUBJECT "an authority that nobody trusts"
-#define STRAY_SECONDS (7 * 24 * 3600U)
+#define SUBJECT	       "faultd fault injection CA"
+#define ISSUER_SUBJECT "faultd fault injection issuer"
+#define STRAY_SUBJECT  "an authority that nobody trusts"
+#define STRAY_SECONDS  (7 * 24 * 3600U)
 
 /* What a memory BIO holds, as a text with a NUL behind it. */
 static char *text_of(BIO *bio)
@@ -32,25 +33,52 @@ static char *text_of(BIO *bio)
 	return text;
 }
 
+/* The root, and the issuer that it signs; the root's key is not kept. */
+static int make_pair(struct authority_shape *shape, X509 **ret_root, X509 **ret_issuer,
+		     struct failure *failure)
+{
+	_cleanup_pkey_ EVP_PKEY *root_key = certificate_key();
+	_cleanup_x509_ X509 *root = NULL;
+	EVP_PKEY *issuer_key = shape->key;
+	int r;
+
+	if (!root_key)
+		return fail_tls(failure, -ENOMEM, "no key can be made");
+	shape->key = root_key;
+	shape->issuer_key = root_key;
+	shape->subject = SUBJECT;
+	r = certificate_make_authority(shape, &root, failure);
+	if (r < 0)
+		return r;
+	shape->key = issuer_key;
+	shape->issuer = root;
+	shape->subject = ISSUER_SUBJECT;
+	r = certificate_make_authority(shape, ret_issuer, failure);
+	if (r == 0)
+		*ret_root = TAKE_PTR(root);
+	return r;
+}
+
 int gate_authority_create(const char *const *names, size_t names_count, uint64_t seconds,
 			  struct gate_authority_pem *ret_pem, struct failure *failure)
 {
 	_cleanup_pkey_ EVP_PKEY *key = certificate_key();
-	_cleanup_x509_ X509 *certificate = NULL;
+	_cleanup_x509_ X509 *root = NULL, *issuer = NULL;
 	_cleanup_bio_ BIO *key_bio = BIO_new(BIO_s_secmem()), *bio = BIO_new(BIO_s_mem());
 	_cleanup_free_ char *key_text = NULL, *text = NULL;
+	struct authority_shape shape = {
+		.key = key, .names = names, .names_count = names_count, .seconds = seconds};
 	int r;
 
 	if (names_count == 0)
 		return fail(failure, -EINVAL, "an authority needs names that it is for");
 	if (!key || !key_bio || !bio)
 		return fail_tls(failure, -ENOMEM, "no key can be made");
-	r = certificate_make_authority(key, SUBJECT, names, names_count, seconds, &certificate,
-				       failure);
+	r = make_pair(&shape, &root, &issuer, failure);
 	if (r < 0)
 		return r;
 	if (!PEM_write_bio_PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) ||
-	    !PEM_write_bio_X509(bio, certificate))
+	    !PEM_write_bio_X509(key_bio, issuer) || !PEM_write_bio_X509(bio, root))
 		return fail_tls(failure, -EIO, "the key cannot be written");
 	key_text = text_of(key_bio);
 	text = text_of(bio);
@@ -70,8 +98,9 @@ static int no_passphrase(char *buffer, int size, int writing, void *context)
 	return -1;
 }
 
-static int read_key(struct gate_authority *authority, const char *pem, size_t length,
-		    struct failure *failure)
+/* The issuer's key, and its certificate behind it. */
+static int read_issuer(struct gate_authority *authority, const char *pem, size_t length,
+		       struct failure *failure)
 {
 	_cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)length);
 
@@ -80,24 +109,31 @@ static int read_key(struct gate_authority *authority, const char *pem, size_t le
 		return fail_tls(failure, -EINVAL, "the key is no private key in PEM");
 	if (EVP_PKEY_get_base_id(authority->key) != EVP_PKEY_EC)
 		return fail(failure, -EINVAL, "the key is no EC key");
+	authority->certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+	if (!authority->certificate)
+		return fail_tls(failure, -EINVAL, "there is no certificate behind the key");
+	if (X509_check_private_key(authority->certificate, authority->key) != 1)
+		return fail_tls(failure, -EINVAL, "key and certificate do not belong together");
 	return 0;
 }
 
-static int read_certificate(struct gate_authority *authority, const char *pem, size_t length,
-			    struct failure *failure)
+static int read_root(struct gate_authority *authority, const char *pem, size_t length,
+		     struct failure *failure)
 {
 	_cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)length);
 
-	authority->certificate = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-	if (!authority->certificate)
+	authority->root = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+	if (!authority->root)
 		return fail_tls(failure, -EINVAL, "the certificate is none in PEM");
-	if (X509_check_ca(authority->certificate) != 1)
+	if (X509_check_ca(authority->root) != 1)
 		return fail(failure, -EINVAL, "the certificate is not that of an authority");
-	if (X509_check_private_key(authority->certificate, authority->key) != 1)
-		return fail_tls(failure, -EINVAL, "key and certificate do not belong together");
-	if (X509_cmp_current_time(X509_get0_notBefore(authority->certificate)) >= 0)
+	if (X509_verify(authority->certificate, X509_get0_pubkey(authority->root)) != 1) {
+		ERR_clear_error();
+		return fail(failure, -EINVAL, "the certificate did not sign that of the key");
+	}
+	if (X509_cmp_current_time(X509_get0_notBefore(authority->root)) >= 0)
 		return fail(failure, -EINVAL, "the authority's certificate is not valid yet");
-	if (X509_cmp_current_time(X509_get0_notAfter(authority->certificate)) <= 0)
+	if (X509_cmp_current_time(X509_get0_notAfter(authority->root)) <= 0)
 		return fail(failure, -EINVAL,
 			    "the authority's certificate has expired: run 'faultctl ca init'");
 	return 0;
@@ -105,6 +141,8 @@ static int read_certificate(struct gate_authority *authority, const char *pem, s
 
 static int make_parts(struct gate_authority *authority, struct failure *failure)
 {
+	struct authority_shape shape = {.subject = STRAY_SUBJECT, .seconds = STRAY_SECONDS};
+
 	authority->leaf_key = certificate_key();
 	authority->stray_key = certificate_key();
 	authority->server = tls_server_context(true);
@@ -112,8 +150,9 @@ static int make_parts(struct gate_authority *authority, struct failure *failure)
 	if (!authority->leaf_key || !authority->stray_key || !authority->server ||
 	    !authority->fresh)
 		return fail_tls(failure, -EIO, "TLS cannot be set up");
-	return certificate_make_authority(authority->stray_key, STRAY_SUBJECT, NULL, 0,
-					  STRAY_SECONDS, &authority->stray, failure);
+	shape.key = authority->stray_key;
+	shape.issuer_key = authority->stray_key;
+	return certificate_make_authority(&shape, &authority->stray, failure);
 }
 
 int gate_authority_new(const char *key, size_t key_length, const char *certificate,
@@ -128,9 +167,9 @@ int gate_authority_new(const char *key, size_t key_length, const char *certifica
 		return fail(failure, -ENOMEM, "out of memory");
 	if (key_length > INT32_MAX || certificate_length > INT32_MAX)
 		return fail(failure, -EINVAL, "far too long for a key or certificate");
-	r = read_key(authority, key, key_length, failure);
+	r = read_issuer(authority, key, key_length, failure);
 	if (r == 0)
-		r = read_certificate(authority, certificate, certificate_length, failure);
+		r = read_root(authority, certificate, certificate_length, failure);
 	if (r == 0)
 		r = make_parts(authority, failure);
 	if (r < 0)
@@ -146,6 +185,7 @@ void gate_authority_free(struct gate_authority *authority)
 	leaf_free_all(authority);
 	SSL_CTX_free(authority->server);
 	SSL_CTX_free(authority->fresh);
+	X509_free(authority->root);
 	X509_free(authority->certificate);
 	X509_free(authority->stray);
 	EVP_PKEY_free(authority->key);

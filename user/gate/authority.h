@@ -21,15 +21,20 @@ enum gate_certificate {
 	GATE_CERTIFICATE_COUNT = 4,
 };
 
-/* Key and certificate as PEM texts with a NUL behind each; the caller frees both. */
+/*
+ * An authority as PEM texts with a NUL behind each; the caller frees both. Clients are to trust
+ * `certificate`. The key that signed it is gone when it is made: all that it has signed is one
+ * issuer, whose key and certificate are `key`. So the constraints hold for clients too that do not
+ * look for them in what they trust (Java).
+ */
 struct gate_authority_pem {
 	char *key;
 	char *certificate;
 };
 
 /*
- * Makes a new authority. `names` are host names or wildcards ("*.example.com"), at least one: the
- * certificate permits these and names below them, and no address (RFC 5280, 4.2.1.10).
+ * Makes a new authority. `names` are host names or wildcards ("*.example.com"), at least one: both
+ * certificates permit these and names below them, and no address (RFC 5280, 4.2.1.10).
  * `seconds` is its validity from now on. 0, -EINVAL for a name, -ENOMEM or -EIO.
  */
 int gate_authority_create(const char *const *names, size_t names_count, uint64_t seconds,

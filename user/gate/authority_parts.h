@@ -41,8 +41,9 @@ struct leaf {
 #define LEAVES_MAX 256
 
 struct gate_authority {
-	EVP_PKEY *key;
-	X509 *certificate;
+	X509 *root;	    /* what clients trust */
+	EVP_PKEY *key;	    /* of the issuer below it */
+	X509 *certificate;  /* likewise; sent to clients behind each leaf */
 	EVP_PKEY *leaf_key; /* of all leaves: minting is then one signature */
 	EVP_PKEY *stray_key;
 	X509 *stray; /* an authority that nobody trusts */
@@ -62,9 +63,18 @@ int fail_tls(struct failure *failure, int r, const char *what);
 
 /* A fresh EC P-256 key; NULL on failure. */
 EVP_PKEY *certificate_key(void);
-/* A self-signed authority. `names` may be 0: not constrained. 0, -EINVAL, -ENOMEM or -EIO. */
-int certificate_make_authority(EVP_PKEY *key, const char *subject, const char *const *names,
-			       size_t names_count, uint64_t seconds, X509 **ret_certificate,
+/* What an authority is made of. */
+struct authority_shape {
+	EVP_PKEY *key;
+	const char *subject;
+	X509 *issuer; /* NULL: itself */
+	EVP_PKEY *issuer_key;
+	const char *const *names; /* 0 of them: not constrained */
+	size_t names_count;
+	uint64_t seconds;
+};
+/* 0, -EINVAL for a name, -ENOMEM or -EIO. */
+int certificate_make_authority(const struct authority_shape *shape, X509 **ret_certificate,
 			       struct failure *failure);
 /* A leaf for `name`, at `now` (seconds of the epoch). 0 or -EIO. */
 int certificate_make_leaf(struct gate_authority *authority, const char *name,

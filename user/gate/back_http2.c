@@ -250,7 +250,7 @@ bool back2_pump(struct gate_session *session)
 	struct channel *upstream = &session->upstream;
 	size_t carried = 0;
 	bool moved;
-	int r = http2_read(session->back2, upstream);
+	int r = http2_read(session->back2, upstream, false);
 
 	if (r < 0) {
 		upstream_lose(session, "its h2 is malformed");

@@ -154,26 +154,30 @@ static int check_names(const char *const *names, size_t names_count, struct fail
 	return 0;
 }
 
-int certificate_make_authority(EVP_PKEY *key, const char *subject, const char *const *names,
-			       size_t names_count, uint64_t seconds, X509 **ret_certificate,
+int certificate_make_authority(const struct authority_shape *shape, X509 **ret_certificate,
 			       struct failure *failure)
 {
 	_cleanup_x509_ X509 *certificate = NULL;
-	int r = check_names(names, names_count, failure);
+	const char *basic =
+		shape->issuer ? "critical,CA:TRUE,pathlen:0" : "critical,CA:TRUE,pathlen:1";
+	X509 *issuer;
+	int r = check_names(shape->names, shape->names_count, failure);
 
 	if (r < 0)
 		return r;
-	certificate = begin(key, subject, (uint64_t)time(NULL), -SLACK, (long)seconds);
-	if (!certificate ||
-	    !X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) ||
-	    !add_extension(certificate, certificate, NID_basic_constraints,
-			   "critical,CA:TRUE,pathlen:0") ||
-	    !add_extension(certificate, certificate, NID_key_usage,
-			   "critical,keyCertSign,cRLSign") ||
-	    !add_extension(certificate, certificate, NID_ext_key_usage, "serverAuth") ||
-	    !add_extension(certificate, certificate, NID_subject_key_identifier, "hash") ||
-	    (names_count > 0 && !add_constraints(certificate, names, names_count)) ||
-	    !X509_sign(certificate, key, EVP_sha256()))
+	certificate = begin(shape->key, shape->subject, (uint64_t)time(NULL), -SLACK,
+			    (long)shape->seconds);
+	issuer = shape->issuer ? shape->issuer : certificate;
+	if (!certificate || !X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) ||
+	    !add_extension(certificate, issuer, NID_basic_constraints, basic) ||
+	    !add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") ||
+	    !add_extension(certificate, issuer, NID_ext_key_usage, "serverAuth") ||
+	    !add_extension(certificate, issuer, NID_subject_key_identifier, "hash") ||
+	    (shape->issuer &&
+	     !add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always")) ||
+	    (shape->names_count > 0 &&
+	     !add_constraints(certificate, shape->names, shape->names_count)) ||
+	    !X509_sign(certificate, shape->issuer_key, EVP_sha256()))
 		return fail_tls(failure, -EIO, "the authority's certificate cannot be made");
 	*ret_certificate = TAKE_PTR(certificate);
 	return 0;

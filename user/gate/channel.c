@@ -27,7 +27,9 @@ static int show_certificate(SSL *ssl, void *context)
 	if (!name || leaf_find(channel->authority, name, channel->kind, &leaf) < 0)
 		return 0;
 	return SSL_use_certificate(ssl, leaf) == 1 &&
-	       SSL_use_PrivateKey(ssl, channel->authority->leaf_key) == 1;
+	       SSL_use_PrivateKey(ssl, channel->authority->leaf_key) == 1 &&
+	       (channel->kind == GATE_CERTIFICATE_UNTRUSTED ||
+		SSL_add1_chain_cert(ssl, channel->authority->certificate) == 1);
 }
 
 static int choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_length,

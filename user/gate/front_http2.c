@@ -304,7 +304,7 @@ static bool end(struct gate_session *session)
 bool front2_pump(struct gate_session *session)
 {
 	bool moved = false;
-	int r = http2_read(session->front2, &session->client);
+	int r = http2_read(session->front2, &session->client, true);
 
 	if (r < 0) {
 		drop_all(session);

@@ -116,12 +116,11 @@ int http2_new(bool server, const nghttp2_session_callbacks *callbacks, void *con
 	return r == 0 ? 0 : -ENOMEM;
 }
 
-int http2_read(nghttp2_session *http2, struct channel *channel)
+int http2_read(nghttp2_session *http2, struct channel *channel, bool of_client)
 {
 	ssize_t read;
 
-	/* What arrives may have to be replied to: not while nothing can be sent. */
-	if (channel->in.length == 0 || !channel_is_writable(channel))
+	if (channel->in.length == 0 || (of_client && !channel_is_writable(channel)))
 		return 0;
 	read = nghttp2_session_mem_recv(http2, buffer_front(&channel->in), channel->in.length);
 	if (read < 0)

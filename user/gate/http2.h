@@ -26,8 +26,12 @@ void http2_free_fields(struct http2_fields *fields);
 int http2_new(bool server, const nghttp2_session_callbacks *callbacks, void *context,
 	      nghttp2_session **ret_session);
 
-/* Lets `http2` read what is in the channel. 1: something was read; 0; -EPROTO. */
-int http2_read(nghttp2_session *http2, struct channel *channel);
+/*
+ * Lets `http2` read what is in the channel. A client is not read while it does not read: what it
+ * sends may ask for replies. A server is, which may be waiting for that. 1: something was read; 0;
+ * -EPROTO.
+ */
+int http2_read(nghttp2_session *http2, struct channel *channel, bool of_client);
 /* Lets it write. 1, 0 or a negative errno. */
 int http2_write(nghttp2_session *http2, struct channel *channel);
 

@@ -39,16 +39,19 @@ static int verify(X509 *leaf, const char *name)
 {
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	STACK_OF(X509) *sent = sk_X509_new_null();
 	int result;
 
-	X509_STORE_add_cert(store, authority->certificate);
-	X509_STORE_CTX_init(context, store, leaf, NULL);
+	sk_X509_push(sent, authority->certificate);
+	X509_STORE_add_cert(store, authority->root);
+	X509_STORE_CTX_init(context, store, leaf, sent);
 	X509_VERIFY_PARAM_set1_host(X509_STORE_CTX_get0_param(context), name, 0);
 	X509_STORE_CTX_set_purpose(context, X509_PURPOSE_SSL_SERVER);
 	X509_verify_cert(context);
 	result = X509_STORE_CTX_get_error(context);
 	X509_STORE_CTX_free(context);
 	X509_STORE_free(store);
+	sk_X509_free(sent);
 	return result;
 }
 
@@ -148,13 +151,22 @@ static void check_refused(const char *key, const char *certificate, const char *
 
 static void test_loading(void **state)
 {
+	char *mixed, *stop;
 	struct gate_authority_pem other;
 	struct failure failure = {0};
 
 	(void)state;
 	assert_int_equal(gate_authority_create(names, 1, 3600, &other, &failure), 0);
-	check_refused(pem.key, other.certificate,
+	check_refused(pem.key, other.certificate, "the certificate did not sign that of the key");
+	stop = strstr(pem.key, "-----BEGIN CERTIFICATE");
+	assert_true(asprintf(&mixed, "%.*s%s", (int)(stop - pem.key), pem.key,
+			     strstr(other.key, "-----BEGIN CERTIFICATE")) > 0);
+	check_refused(mixed, pem.certificate,
 		      "key and certificate do not belong together: key values mismatch");
+	mixed[stop - pem.key] = '\0';
+	check_refused(mixed, pem.certificate,
+		      "there is no certificate behind the key: no start line");
+	free(mixed);
 	check_refused("no key", pem.certificate, "the key is no private key in PEM: unsupported");
 	check_refused(pem.key, "no certificate", "the certificate is none in PEM: no start line");
 	free(other.key);
