@@ -89,21 +89,24 @@ static __always_inline void shadow_identify_stream(const struct socket_state *st
 	shadow_take_name(at, length);
 }
 
-/* Counts one item of `rule` as `what` (enum shadow_count) says, for whom `key` names. */
-FAULT_SCAN int shadow_add(struct fault_shadow_key *key, __u32 rule, const struct flow *flow,
+/* Counts one item of `rule` as `what` (enum shadow_count) says, for whom `whom` names. */
+FAULT_SCAN int shadow_add(const struct fault_shadow_key *whom, __u32 rule, const struct flow *flow,
 			  __u32 what)
 {
 	struct fault_shadow *counted, none = {};
+	struct fault_shadow_key key;
 
-	if (!key || !flow)
+	if (!whom || !flow)
 		return 0;
-	key->rule = rule;
-	key->port = flow->port;
-	__builtin_memcpy(key->address, flow->address, 16);
-	counted = bpf_map_lookup_elem(&shadow, key);
+	/* Linux 6.1 takes no key by way of an argument. */
+	key = *whom;
+	key.rule = rule;
+	key.port = flow->port;
+	__builtin_memcpy(key.address, flow->address, 16);
+	counted = bpf_map_lookup_elem(&shadow, &key);
 	if (!counted) {
-		bpf_map_update_elem(&shadow, key, &none, BPF_NOEXIST);
-		counted = bpf_map_lookup_elem(&shadow, key);
+		bpf_map_update_elem(&shadow, &key, &none, BPF_NOEXIST);
+		counted = bpf_map_lookup_elem(&shadow, &key);
 	}
 	if (!counted)
 		return 0;
