@@ -69,6 +69,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
 
 # checksum_errors: segments that the client's host has thrown away.
 checksum_errors() {
+	# shellcheck disable=SC2016 # awk's own
 	client awk '$1 == "Tcp:" && n++ { print $NF }' /proc/net/snmp
 }
 

@@ -91,17 +91,18 @@ bool programs_need_gate(const struct programs *programs);
 void programs_gate_maps(const struct programs *programs, int ret_fds[3]);
 /* When the gate has last beaten, ns. */
 __u64 programs_beat(struct programs *programs);
+/* The gate is gone: from here on nothing is handed to it. */
+void programs_stop_beat(struct programs *programs);
 /* Has the kernel note how much waits for each client of the gate. 0, or -EOPNOTSUPP when it does
  * not tell; another -errno. */
 int programs_measure_unread(struct programs *programs);
 /* What the kernel has noted of a diverted connection. 0 or -ENOENT. */
 int programs_diverted(struct programs *programs, __u64 cookie, struct fault_diverted *ret_diverted);
-/* Calls `visit` for each of them; it may be taken out by programs_diverted_forget. */
+/* Calls `visit` for each of them. */
 void programs_diverted_visit(struct programs *programs,
 			     void (*visit)(void *context, __u64 cookie,
 					   const struct fault_diverted *diverted),
 			     void *context);
-void programs_diverted_forget(struct programs *programs, __u64 cookie);
 
 /* Becomes readable when the kernel has reported something. Borrowed. */
 int programs_events_fd(const struct programs *programs);

@@ -50,6 +50,15 @@ int programs_measure_unread(struct programs *programs)
 	return programs->unread ? programs_iterate(programs->unread) : -errno;
 }
 
+void programs_stop_beat(struct programs *programs)
+{
+	const struct fault_beat none = {};
+	__u32 zero = 0;
+
+	(void)bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.beat), &zero, &none,
+				  BPF_ANY);
+}
+
 int programs_diverted(struct programs *programs, __u64 cookie, struct fault_diverted *ret_diverted)
 {
 	struct fault_diverted value;
@@ -79,9 +88,4 @@ void programs_diverted_visit(struct programs *programs,
 			visit(context, cookie, &value);
 		cookie = next;
 	}
-}
-
-void programs_diverted_forget(struct programs *programs, __u64 cookie)
-{
-	(void)bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.diverted), &cookie);
 }

@@ -95,12 +95,16 @@ static int await_ready(const struct gate_link *gate, struct failure *failure)
 /* Hands the gate's ends to the helper. `frames` and `channel` are the gate's. */
 static int start(struct engine *engine, int frames, int channel, struct failure *failure)
 {
-	int fds[GATE_FD_COUNT];
+	int fds[GATE_FD_COUNT], r;
+	pid_t pid;
 
 	fds[GATE_FD_FRAMES] = frames;
 	fds[GATE_FD_CHANNEL] = channel;
 	programs_gate_maps(engine->programs, fds + GATE_FD_BEAT);
-	return helper_start_gate(engine->settings->helper, fds, &engine->gate.pid, failure);
+	r = helper_start_gate(engine->settings->helper, fds, &pid, failure);
+	if (!r)
+		log_debug("the gate is process %d", pid);
+	return r;
 }
 
 int engine_gate_start(struct engine *engine, struct failure *failure)
@@ -361,6 +365,7 @@ static void gone(struct engine *engine)
 	cleanup_close(&engine->gate.channel);
 	engine->gate.channel = -1;
 	engine->gate.running = false;
+	programs_stop_beat(engine->programs);
 	end_all(engine);
 }
 
@@ -396,6 +401,9 @@ void engine_gate_sync(struct engine *engine)
 		if (poll(&readable, 1, SYNC_WITHIN_NS / (int)NS_PER_MS) == 1)
 			engine_gate_read(engine);
 	}
+	/* The others that ask do not wait as well; the next look tells better. */
+	if (!engine->gate.synced)
+		engine->gate.silent = true;
 }
 
 void engine_gate_closed(struct engine *engine, __u64 cookie)

@@ -22,9 +22,8 @@
 /* The gate, while a run needs it. */
 struct gate_link {
 	bool running;
-	int channel;   /* to it; -1: none */
-	int other_end; /* of its socket: silent */
-	pid_t pid;
+	int channel;	 /* to it; -1: none */
+	int other_end;	 /* of its socket: silent */
 	__u64 looked_at; /* ns: whether it beats */
 	bool silent;	 /* it did not */
 	bool synced;	 /* what was asked of it by GATE_SYNC has come */

@@ -166,7 +166,7 @@ static enum fault_reason live(const struct gate *gate, const struct fault_window
 	return effect_live(&control, window, now);
 }
 
-bool gate_rule_is_live(const struct gate *gate, uint32_t rule, uint64_t now)
+static bool is_live(const struct gate *gate, uint32_t rule, uint64_t now)
 {
 	struct fault_window window = window_of(gate, rule);
 
@@ -176,7 +176,7 @@ bool gate_rule_is_live(const struct gate *gate, uint32_t rule, uint64_t now)
 bool gate_rules_live(const struct gate *gate, uint64_t rules, uint64_t now)
 {
 	for (uint32_t i = 0; i < FAULT_RULES_MAX; i++)
-		if (rules >> i & 1 && gate_rule_is_live(gate, i, now))
+		if (rules >> i & 1 && is_live(gate, i, now))
 			return true;
 	return false;
 }
@@ -187,11 +187,11 @@ uint64_t gate_rules_ended(struct gate *gate, uint64_t now)
 
 	for (uint32_t i = 0; i < FAULT_RULES_MAX; i++) {
 		struct gate_task *task = &gate->tasks[i];
-		bool is_live = task->known && gate_rule_is_live(gate, i, now);
+		bool lives = task->known && is_live(gate, i, now);
 
-		if (task->live && !is_live)
+		if (task->live && !lives)
 			ended |= 1ULL << i;
-		task->live = is_live;
+		task->live = lives;
 	}
 	return ended;
 }

@@ -21,7 +21,7 @@ static int address_of(int fd, struct sockaddr_in *ret_address)
 static int accept_from(int listener, const struct sockaddr_in *from)
 {
 	for (int i = 0; i < STRANGERS_MAX; i++) {
-		struct sockaddr_in peer;
+		struct sockaddr_in peer = {};
 		socklen_t size = sizeof(peer);
 		_cleanup_close_ int fd =
 			accept4(listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC);

@@ -178,7 +178,6 @@ void gate_end_free(struct gate *gate, struct gate_connection *connection);
 /* gate_rules.c */
 int gate_rules_take(struct gate *gate, const struct gate_message *message);
 void gate_rules_free(struct gate *gate);
-bool gate_rule_is_live(const struct gate *gate, uint32_t rule, uint64_t now);
 bool gate_rules_live(const struct gate *gate, uint64_t rules, uint64_t now);
 /* Looks at the windows; the rules that were live at the last look and are so no more. */
 uint64_t gate_rules_ended(struct gate *gate, uint64_t now);

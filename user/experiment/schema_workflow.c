@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of workflows; the rest of the schema is in schema_tables.c. */
-#include "user/experiment/schema_macros.h"
+#include "user/experiment/schema_table.h"
 
 static const char *const connection_words[] = {"cold", "warm", NULL};
 static const char *const jitter_words[] = {"none", "full", NULL};

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hello.py NAME PORT PIECE [PROTOCOLS [PATH]]: asks for PATH (/) over TLS on 127.0.0.1 and prints
-the TLS version, the bytes of the ClientHello and the status.
+"""hello.py NAME PORT PIECE [PROTOCOLS [PATH]]: asks NAME for PATH (/) over TLS and prints the TLS
+version, the bytes of the ClientHello and the status.
 
 What is sent goes out in writes of PIECE bytes. PROTOCOLS (0) names of ALPN of 200 bytes each that
 nobody speaks make the ClientHello larger. The CA is that of SSL_CERT_FILE."""
@@ -45,7 +45,7 @@ def main(arguments):
     context.set_alpn_protocols([f"{i:0200d}" for i in range(fillers)] + ["http/1.1"])
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection((name, port), timeout=10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         steps = (connection, incoming, outgoing, piece)
         _, sent = until_done(tls.do_handshake, *steps)

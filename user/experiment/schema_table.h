@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the schema's tables share. */
-#ifndef EXPERIMENT_SCHEMA_MACROS_H
-#define EXPERIMENT_SCHEMA_MACROS_H
+/* How the tables of keys are written; for the schema_*.c files with tables only. */
+#ifndef EXPERIMENT_SCHEMA_TABLE_H
+#define EXPERIMENT_SCHEMA_TABLE_H
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
