@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make | check | check-unit | check-system | demo | demo-compare | lint | fmt | install | clean; SANITIZE=1, V=1
+# make | check | check-unit | check-system | kernels | demo | demo-compare | lint | fmt | install | clean; SANITIZE=1, V=1
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -36,15 +36,18 @@ BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-p
 # What each program links. A foreign library is used by one room only.
 EXPERIMENT_LIBS := libfyaml
 PROTOCOL_LIBS := jansson
+GATE_LIBS := openssl libnghttp2
 DAEMON_LIBS := libbpf libnl-3.0 libnl-idiag-3.0 libnl-route-3.0 libmicrohttpd libseccomp libcap libsystemd
 CONTROLLER_LIBS := libcurl
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
-ALL_CFLAGS += $(call pkg_cflags,$(EXPERIMENT_LIBS) $(PROTOCOL_LIBS) $(DAEMON_LIBS) $(CONTROLLER_LIBS))
+ALL_CFLAGS += $(call pkg_cflags,$(EXPERIMENT_LIBS) $(PROTOCOL_LIBS) $(GATE_LIBS) $(DAEMON_LIBS) \
+	$(CONTROLLER_LIBS))
 
 BASE_SRC := $(wildcard user/base/*.c)
 EXPERIMENT_SRC := $(wildcard user/experiment/*.c)
 PROTOCOL_SRC := $(wildcard user/protocol/*.c)
+GATE_SRC := $(wildcard user/gate/*.c)
 DAEMON_SRC := $(wildcard user/daemon/*.c)
 CONTROLLER_SRC := $(wildcard user/controller/*.c)
 # Rooms as archives without their main, so that the tests link the same objects.
@@ -54,6 +57,7 @@ object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB_BASE := $(BUILD)/libbase.a
 LIB_EXPERIMENT := $(BUILD)/libexperiment.a
 LIB_PROTOCOL := $(BUILD)/libprotocol.a
+LIB_GATE := $(BUILD)/libgate.a
 LIB_DAEMON := $(BUILD)/libdaemon.a
 LIB_CONTROLLER := $(BUILD)/libcontroller.a
 
@@ -98,18 +102,19 @@ endef
 $(eval $(call archive,$(LIB_BASE),$(BASE_SRC)))
 $(eval $(call archive,$(LIB_EXPERIMENT),$(EXPERIMENT_SRC)))
 $(eval $(call archive,$(LIB_PROTOCOL),$(PROTOCOL_SRC)))
+$(eval $(call archive,$(LIB_GATE),$(GATE_SRC)))
 $(eval $(call archive,$(LIB_DAEMON),$(filter-out $(DAEMON_MAIN),$(DAEMON_SRC))))
 $(eval $(call archive,$(LIB_CONTROLLER),$(filter-out $(CONTROLLER_MAIN),$(CONTROLLER_SRC))))
 
-COMMON_LIBS := $(LIB_PROTOCOL) $(LIB_EXPERIMENT) $(LIB_BASE)
+COMMON_LIBS := $(LIB_PROTOCOL) $(LIB_EXPERIMENT) $(LIB_GATE) $(LIB_BASE)
 
 $(BUILD)/faultd: $(call object,$(DAEMON_MAIN)) $(LIB_DAEMON) $(COMMON_LIBS)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
-		$(call pkg_libs,$(DAEMON_LIBS) $(PROTOCOL_LIBS) $(EXPERIMENT_LIBS)) -lm
+		$(call pkg_libs,$(DAEMON_LIBS) $(PROTOCOL_LIBS) $(EXPERIMENT_LIBS) $(GATE_LIBS)) -lm
 
 $(BUILD)/faultctl: $(call object,$(CONTROLLER_MAIN)) $(LIB_CONTROLLER) $(COMMON_LIBS)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
-		$(call pkg_libs,$(CONTROLLER_LIBS) $(PROTOCOL_LIBS) $(EXPERIMENT_LIBS)) -lm
+		$(call pkg_libs,$(CONTROLLER_LIBS) $(PROTOCOL_LIBS) $(EXPERIMENT_LIBS) $(GATE_LIBS)) -lm
 
 # A unit test's room tells what it links: tests/unit/ROOM/test_FILE.c.
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_DAEMON) $(LIB_CONTROLLER) $(COMMON_LIBS)
@@ -119,16 +124,16 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_DAEMON) $(LIB_CONTROLLER) $
 		$(if $(findstring /controller/,$@),$(LIB_CONTROLLER)) $(COMMON_LIBS) \
 		$(if $(findstring /daemon/,$@),$(call pkg_libs,$(DAEMON_LIBS))) \
 		$(if $(findstring /controller/,$@),$(call pkg_libs,$(CONTROLLER_LIBS))) \
-		$(call pkg_libs,$(PROTOCOL_LIBS) $(EXPERIMENT_LIBS) cmocka) -lm
+		$(call pkg_libs,$(PROTOCOL_LIBS) $(EXPERIMENT_LIBS) $(GATE_LIBS) cmocka) -lm
 
 $(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(COMMON_LIBS) $(LIB_DAEMON)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB_DAEMON) $(COMMON_LIBS) \
-		$(call pkg_libs,$(DAEMON_LIBS) $(PROTOCOL_LIBS) $(EXPERIMENT_LIBS) cmocka) -lm
+		$(call pkg_libs,$(DAEMON_LIBS) $(PROTOCOL_LIBS) $(EXPERIMENT_LIBS) $(GATE_LIBS) cmocka) -lm
 
-$(BUILD)/tests/harness/%: $(BUILD)/tests/harness/%.o
+$(BUILD)/tests/harness/%: $(BUILD)/tests/harness/%.o $(LIB_GATE) $(LIB_BASE)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< -lpthread
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(GATE_LIBS)) -lpthread
 
 tests: $(UNIT_BIN) $(BPF_TEST_BIN) $(HARNESS_BIN)
 
@@ -144,6 +149,10 @@ check-system: all tests
 # How exactly effects keep to what is asked of them; needs root, takes minutes.
 bench: all
 	for script in ./tests/bench/accuracy*.sh; do $$script || exit 1; done
+
+# The effects on older kernels under qemu; needs root, takes a quarter of an hour.
+kernels: all
+	BUILD=$(BUILD) ./tests/kernels/run
 
 demo: all
 	./scripts/run-demo
@@ -168,6 +177,6 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all bench check check-unit check-bpf check-system clean demo demo-compare fmt install lint tests
+.PHONY: all bench check check-unit check-bpf check-system clean demo demo-compare fmt install kernels lint tests
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -10,6 +10,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set by the engine before loading: the kernel has bpf_set_retval (5.18). */
 const volatile __u8 config_has_retval = 1;
 
+/* Set by the engine before loading: its process. What it connects to, it does for the gate. */
+const volatile __u32 config_engine = 0;
+
 /* Set by the engine before loading; all 0 when no rule names a network namespace. */
 const volatile __u32 config_task_nsproxy = 0;
 const volatile __u32 config_nsproxy_net = 0;
@@ -236,6 +239,23 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 	return VERDICT_PASS;
 }
 
+/* A connection of the engine's own: no layer looks at it, whatever it matches. */
+static __always_inline int connect_spare(struct bpf_sock_addr *context,
+					 const struct fault_control *fault_control)
+{
+	struct socket_state *state;
+	struct bpf_sock *socket = context->sk;
+
+	if (!socket)
+		return VERDICT_PASS;
+	state = bpf_sk_storage_get(&socket_state, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (state) {
+		state->generation = fault_control->generation;
+		state->mode = SOCKET_OPAQUE;
+	}
+	return VERDICT_PASS;
+}
+
 static __always_inline int connect_handle(struct bpf_sock_addr *context, const struct flow *flow)
 {
 	struct fault_control *fault_control = control_get();
@@ -246,6 +266,8 @@ static __always_inline int connect_handle(struct bpf_sock_addr *context, const s
 
 	if (!fault_control)
 		return VERDICT_PASS;
+	if (config_engine && (__u32)(bpf_get_current_pid_tgid() >> 32) == config_engine)
+		return connect_spare(context, fault_control);
 	if (flow->protocol != FAULT_PROTOCOL_TCP && flow->protocol != FAULT_PROTOCOL_UDP)
 		return VERDICT_PASS;
 	look_port(fault_control, flow, &look.port);

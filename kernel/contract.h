@@ -24,6 +24,7 @@ enum {
 	FAULT_ANSWER_MAX = 4096,      /* bytes of one rendered HTTP answer: headers and body */
 	FAULT_CGROUP_LEVELS_MAX = 16, /* depth to which cgroup ancestors are looked up */
 	FAULT_BUCKET_NS = 100000000,  /* width of one bucket of the time series */
+	FAULT_DIVERTED_MAX = 16384,   /* connections that are in the gate's hands at a time */
 };
 
 /* One share in parts per million: 1,000,000 means always. */
@@ -44,8 +45,12 @@ enum fault_effect {
 	FAULT_EFFECT_STALL = 10, /* packet: silence after `after` bytes of the server */
 	FAULT_EFFECT_RATE = 11,	 /* link: the server's bytes throttled to `rate` */
 	FAULT_EFFECT_DNS = 12,	 /* link: a resolver's error for the rule's names */
-	FAULT_EFFECT_OVERLOAD = 13, /* message or connect: a service of finite capacity */
-	FAULT_EFFECT_COUNT = 14,
+	FAULT_EFFECT_OVERLOAD = 13,    /* message or connect: a service of finite capacity */
+	FAULT_EFFECT_DELAY = 14,       /* gate: what the client sends reaches the server later */
+	FAULT_EFFECT_DRIP = 15,	       /* gate: the response's body at `rate` */
+	FAULT_EFFECT_CERTIFICATE = 16, /* gate: a wrong certificate in the TLS handshake */
+	FAULT_EFFECT_CORRUPT = 17,     /* link: a byte in `every` of the server's is another */
+	FAULT_EFFECT_COUNT = 18,
 };
 
 enum fault_protocol {
@@ -79,6 +84,19 @@ enum fault_reset {
 	FAULT_RESET_CONNECT = 0, /* the SYN is answered by RST */
 	FAULT_RESET_REQUEST = 1, /* the first bytes that the client sends are */
 	FAULT_RESET_LIVE = 2,	 /* the next segment in either direction is */
+};
+
+/*
+ * What of a rule's traffic the kernel hands to the gate; bits of fault_rule.gate, 0: nothing. What
+ * the gate does with it is no matter of the kernel's.
+ */
+enum fault_gate {
+	FAULT_GATE_TLS = 1U << 0,   /* TLS connections from their ClientHello on: it ends the TLS */
+	FAULT_GATE_HTTP = 1U << 1,  /* plain HTTP requests, with the responses that follow */
+	FAULT_GATE_FIRST = 1U << 2, /* the first message of a connection, to hold it back */
+	FAULT_GATE_EACH =
+		1U << 3, /* each request, or each turn of the client inside TLS; likewise */
+	FAULT_GATE_ALL = (1U << 4) - 1,
 };
 
 /* Rule flags. */
@@ -117,7 +135,11 @@ enum fault_reason {
 	FAULT_REASON_ADMITTED = 19,	  /* admitted by a service of finite capacity */
 	FAULT_REASON_REJECTED = 20,	  /* rejected by it; these are hits too */
 	FAULT_REASON_SHADOW = 21,	  /* would have been hit: a shadow only counts */
-	FAULT_REASON_COUNT = 22,
+	FAULT_REASON_DIVERTED = 22,	  /* connections handed to the gate: it ends them */
+	FAULT_REASON_GATE_DOWN = 23,	  /* matched, but the gate does not answer: passed */
+	FAULT_REASON_GATE_FULL = 24,	  /* matched, but the gate has too much to do: passed */
+	FAULT_REASON_GATE_ENDED = 25, /* connections that ended because the gate let go of them */
+	FAULT_REASON_COUNT = 26,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };
@@ -138,6 +160,7 @@ enum {
 	FAULT_CONTROL_SCOPE = 1U << 16,	    /* the link layer asks map `scope` */
 	FAULT_CONTROL_INGRESS = 1U << 17,   /* some rule looks at segments that arrive */
 	FAULT_CONTROL_FORWARD = 1U << 18,   /* some rule is for forwarded traffic */
+	FAULT_CONTROL_GATE = 1U << 19,	    /* some rule needs the gate */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -171,6 +194,7 @@ struct fault_control {
 	__u64 name_rules;  /* FAULT_RULE_BY_NAME */
 	__u64 http_rules;  /* FAULT_RULE_BY_HTTP */
 	__u64 quic_rules;  /* FAULT_RULE_QUIC_BLOCK */
+	__u64 gate_rules;  /* those with any FAULT_GATE_*; all but answers are the gate's alone */
 	__u64 all_rules;
 	__u32 flags; /* FAULT_CONTROL_* */
 	__u32 padding;
@@ -214,10 +238,12 @@ struct fault_rule {
 	__u8 dns;      /* enum fault_dns */
 	__u8 reset_at; /* enum fault_reset */
 	__u8 reject;   /* FAULT_EFFECT_OVERLOAD: REFUSE, HANG or ANSWER for what is rejected */
-	__u8 padding[2];
+	__u8 gate;     /* FAULT_GATE_*; 0: the kernel alone carries the rule out */
+	__u8 padding;
 	__u32 reject_cost; /* millionths of a request's cost that a rejected one takes */
-	__u64 after;	   /* bytes, for CUT and STALL */
-	__u64 rate;	   /* bytes a second, for RATE */
+	__u64 after;	   /* bytes, for CUT, STALL and CORRUPT */
+	__u64 every;	   /* bytes of which one is changed, for CORRUPT */
+	__u64 rate;	   /* bytes a second, for RATE and DRIP */
 	__u64 capacity;	   /* thousandths of a request a second, for OVERLOAD */
 	__u64 burst;	   /* requests, for OVERLOAD */
 	struct fault_shape shape;
@@ -362,10 +388,79 @@ struct fault_adoptee {
 	__u32 adopted; /* written by the kernel: 1 when it was taken */
 };
 
+/*
+ * The gate: a process that is handed what clients send on connections that its rules have matched.
+ * Both ways go through one socket of its own as frames: this header, then `length` bytes.
+ */
+enum fault_frame_operation {
+	/* From the kernel: */
+	FAULT_FRAME_OPEN = 1,	 /* the first bytes of a connection that the gate is to end */
+	FAULT_FRAME_DATA = 2,	 /* further bytes of one */
+	FAULT_FRAME_DELAY = 3,	 /* bytes that go on to the server, later when `rules` is not 0 */
+	FAULT_FRAME_REFUSED = 7, /* without bytes: one from the gate led nowhere */
+	/* From the gate: */
+	FAULT_FRAME_TO_CLIENT = 4, /* the client reads them as the server's */
+	FAULT_FRAME_TO_SERVER = 5, /* bytes of FAULT_FRAME_DELAY go on; none: up to `at` they have
+				    */
+	FAULT_FRAME_LAST = 6,	   /* the last ones that the client reads, also behind the fault */
+};
+
+struct fault_frame {
+	__u64 cookie;	/* of the client's socket */
+	__u64 at;	/* ns: when the client sent it; FAULT_FRAME_TO_SERVER: the first byte's
+			   position among all that was given; otherwise 0 */
+	__u64 rules;	/* mask of those that the connection or message is subject to */
+	__u32 length;	/* bytes behind the header */
+	__u8 operation; /* enum fault_frame_operation */
+	__u8 kind;	/* FAULT_FRAME_OPEN: FAULT_GATE_TLS or FAULT_GATE_HTTP, as it begins */
+	__u8 padding[2];
+};
+
+enum {
+	FAULT_FRAME_MAX = 16384,	 /* bytes behind the header, from the gate */
+	FAULT_FRAME_LAST_MAX = 1024,	 /* of FAULT_FRAME_LAST */
+	FAULT_GATE_BEAT_NS = 100000000,	 /* a gate that has not beaten for longer is down */
+	FAULT_GATE_QUEUE_MAX = 33554432, /* bytes that it may have yet to read */
+};
+
+/* The key of the gate's own socket in map `sockets`: no socket's cookie. */
+#define FAULT_GATE_KEY 0ULL
+
+/* The one element of map `beat`, written by the gate, which has it mapped. */
+struct fault_beat {
+	__u64 at;    /* ns: when it last went round its loop */
+	__u64 taken; /* bytes read from its socket, headers included */
+	__u32 full;  /* it takes no connection more */
+	__u32 padding;
+};
+
+/* fault_diverted.flags */
+enum {
+	FAULT_DIVERTED_ENDS_HERE = 1U << 0, /* the gate ends it: the server gets nothing */
+	FAULT_DIVERTED_OVER = 1U << 1,	    /* the gate has let go of it */
+};
+
+/* Map `diverted`, key: socket cookie. Connections that are in the gate's hands. */
+struct fault_diverted {
+	__u64 space;	  /* cookie of its network namespace; 0: the kernel does not tell */
+	__u64 rules;	  /* FAULT_DIVERTED_ENDS_HERE: mask */
+	__u64 given;	  /* bytes of FAULT_FRAME_DELAY given to the gate */
+	__u64 returned;	  /* bytes of them that have gone on to the server */
+	__u8 address[16]; /* destination */
+	__u8 local[16];	  /* the client's own address */
+	__u32 port;	  /* destination */
+	__u32 local_port; /* the client's own */
+	__u32 process;	  /* that sent the first bytes */
+	__u32 flags;	  /* FAULT_DIVERTED_* */
+	__u32 unread;	  /* bytes that wait for the client, as fault_unread saw it last */
+	__u32 padding;
+};
+
 enum fault_event_kind {
 	FAULT_EVENT_FIRST_HIT = 1,  /* first hit of a rule in this injection */
 	FAULT_EVENT_FIRST_PASS = 2, /* first matched traffic that passed after the window's end */
 	FAULT_EVENT_BUDGET = 3,	    /* the rule has used up its budget: it acts no more */
+	FAULT_EVENT_CLOSED = 4,	    /* the client of a diverted connection closes it; cookie */
 };
 
 /* Records of the ring buffer `events`. */
@@ -378,13 +473,14 @@ struct fault_event {
 	__u8 address[16]; /* destination */
 	__u32 port;
 	__u32 padding;
+	__u64 cookie; /* of FAULT_EVENT_CLOSED; the fields from `rule` on are 0 there */
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 27 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 28 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
-FAULT_ASSERT_SIZE(struct fault_rule, 112);
+FAULT_ASSERT_SIZE(struct fault_rule, 120);
 FAULT_ASSERT_SIZE(struct fault_answer, 8 + FAULT_ANSWER_MAX);
 FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_MAX) * 8);
 FAULT_ASSERT_SIZE(struct fault_series_key, 8);
@@ -401,6 +497,9 @@ FAULT_ASSERT_SIZE(struct fault_forwarded, 24);
 FAULT_ASSERT_SIZE(struct fault_adoptee, 40);
 FAULT_ASSERT_SIZE(struct fault_shadow_key, 112);
 FAULT_ASSERT_SIZE(struct fault_shadow, 48);
-FAULT_ASSERT_SIZE(struct fault_event, 48);
+FAULT_ASSERT_SIZE(struct fault_event, 56);
+FAULT_ASSERT_SIZE(struct fault_frame, 32);
+FAULT_ASSERT_SIZE(struct fault_beat, 24);
+FAULT_ASSERT_SIZE(struct fault_diverted, 88);
 
 #endif

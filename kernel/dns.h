@@ -139,6 +139,7 @@ FAULT_SCAN int dns_name_key(const struct dns_name *name, struct fault_name_key *
 	for (i = 0; i < FAULT_NAME_MAX - 1; i++) {
 		if (i >= length)
 			break;
+		FAULT_OPAQUE(i);
 		key->name[i & (FAULT_NAME_MAX - 1)] =
 			name->bytes[(length - 1 - i) & (FAULT_NAME_MAX - 1)];
 	}

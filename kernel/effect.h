@@ -27,7 +27,8 @@ FAULT_INLINE int effect_is_of_connects(__u32 effect, __u32 reject)
 /* Whether each request of a connection is drawn, counted and answered for itself. */
 FAULT_INLINE int effect_is_of_requests(__u32 effect, __u32 reject)
 {
-	return effect == FAULT_EFFECT_ANSWER ||
+	return effect == FAULT_EFFECT_ANSWER || effect == FAULT_EFFECT_DELAY ||
+	       effect == FAULT_EFFECT_DRIP ||
 	       (effect == FAULT_EFFECT_OVERLOAD && reject == FAULT_EFFECT_ANSWER);
 }
 
@@ -39,14 +40,14 @@ FAULT_INLINE int effect_is_lasting(__u32 effect)
 {
 	return effect_is_of_packets(effect) || effect == FAULT_EFFECT_HANG ||
 	       effect == FAULT_EFFECT_RESET || effect == FAULT_EFFECT_CUT ||
-	       effect == FAULT_EFFECT_RATE;
+	       effect == FAULT_EFFECT_RATE || effect == FAULT_EFFECT_CORRUPT;
 }
 
 /* Whether the link layer carries `effect` out, segment by segment. */
 FAULT_INLINE int effect_is_of_segments(__u32 effect)
 {
 	return effect == FAULT_EFFECT_RESET || effect == FAULT_EFFECT_CUT ||
-	       effect == FAULT_EFFECT_RATE;
+	       effect == FAULT_EFFECT_RATE || effect == FAULT_EFFECT_CORRUPT;
 }
 
 /* Whether a connection that the rule hits at its connect never sends its first message. */

@@ -15,6 +15,9 @@
 /* Byte offset of rcv_wnd in the kernel's struct tcp_sock; 0: unknown, and nothing is throttled. */
 const volatile __u32 config_rcv_wnd = 0;
 
+/* Bytes of one segment that are changed at the most: those of 256 KiB. */
+#define LINK_CORRUPT_MAX 64
+
 /* What the link layer knows of one socket. */
 struct link_state {
 	__u64 rules; /* as the connection's own first packet was classified */
@@ -231,6 +234,28 @@ static __always_inline int link_cut(struct __sk_buff *buffer, const struct link_
 	return link_reset_ingress(buffer, packet, segment->sequence + keep);
 }
 
+/* Changes the bytes of the segment that rule `index` draws; its payload begins at `begin` in the
+ * server's stream. 0, or -1 when one could not be. */
+FAULT_SCAN int link_corrupt(struct __sk_buff *buffer, const struct segment *segment, __u32 index,
+			    __u64 draw, __u64 begin)
+{
+	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
+	__u64 place = begin;
+	int i;
+
+	if (!segment || !rule || !rule->every)
+		return -1;
+	for (i = 0; i < LINK_CORRUPT_MAX; i++) {
+		place = corrupt_next(rule, draw, place);
+		if (place >= begin + segment->payload)
+			break;
+		if (segment_change(buffer, segment, (__u32)(place - begin), draw, place))
+			return -1;
+		place++;
+	}
+	return 0;
+}
+
 /* Lowers the window of the client's segment to `allowed` bytes. */
 static __always_inline void link_set_window(struct __sk_buff *buffer, const struct segment *segment,
 					    __u32 scale, __u64 allowed)
@@ -358,6 +383,7 @@ static __always_inline int link_tcp_arrived(struct __sk_buff *buffer, struct lin
 {
 	const struct segment *segment = &packet->segment;
 	struct link_facts facts = {.payload = segment->payload};
+	struct fault_control *fault_control = control_get();
 	struct socket_state *seen;
 	struct link_state *state;
 	struct bpf_tcp_sock *tcp;
@@ -367,7 +393,7 @@ static __always_inline int link_tcp_arrived(struct __sk_buff *buffer, struct lin
 
 	state = bpf_sk_storage_get(&link_state, socket, 0, 0);
 	tcp = bpf_tcp_sock(socket);
-	if (!state || !tcp || !state->has_base)
+	if (!fault_control || !state || !tcp || !state->has_base)
 		return LINK_NEXT;
 	mask = state->rules;
 	seen = bpf_sk_storage_get(&socket_state, socket, 0, 0);
@@ -380,13 +406,21 @@ static __always_inline int link_tcp_arrived(struct __sk_buff *buffer, struct lin
 	facts.syn = !!(segment->flags & TCP_SYN);
 	facts.position = link_position(tcp->bytes_received,
 				       segment->sequence + segment->payload - state->base);
+	facts.draw = corrupt_draw(fault_control->seed, state->cookie);
 	packet->flow.port = state->port;
 	__builtin_memcpy(packet->flow.address, state->address, 16);
 	chosen = link_ask(state, packet, mask, late, &facts);
 	if (!chosen)
 		return LINK_NEXT;
 	rule = (__u32)chosen >> 8;
+	if ((chosen & 0xff) == LINK_CORRUPT &&
+	    link_corrupt(buffer, segment, rule, facts.draw, facts.position - segment->payload)) {
+		count_reason(rule, FAULT_REASON_KERNEL_ERROR);
+		return LINK_NEXT;
+	}
 	link_count(state, packet, rule);
+	if ((chosen & 0xff) == LINK_CORRUPT)
+		return LINK_NEXT;
 	if ((chosen & 0xff) == LINK_CUT)
 		return link_cut(buffer, packet, facts.position - rule_after(rule));
 	return link_reset_ingress(buffer, packet, segment->sequence);

@@ -4,6 +4,7 @@
 #define FAULTD_LINK_H
 
 #include "kernel/contract.h"
+#include "kernel/corrupt.h"
 #include "kernel/portable.h"
 
 enum link_action {
@@ -13,10 +14,12 @@ enum link_action {
 	LINK_CUT = 3,	   /* deliver the segment up to the limit, then reset both ends */
 	LINK_THROTTLE = 4, /* lower the window that the segment advertises */
 	LINK_LIMIT = 5,	   /* likewise, so that the server stops at the limit */
+	LINK_CORRUPT = 6,  /* change the bytes of the segment that are drawn */
 };
 
 struct link_facts {
 	__u64 position; /* egress: bytes of the server received; ingress: with this segment */
+	__u64 draw;	/* ingress: of corrupt_draw */
 	__u32 egress;
 	__u32 syn;
 	__u32 payload;	 /* bytes */
@@ -50,6 +53,13 @@ FAULT_INLINE enum link_action link_action(const struct fault_rule *rule,
 		return facts->position > rule->after ? LINK_CUT : LINK_PASS;
 	case FAULT_EFFECT_RATE:
 		return facts->egress && !facts->syn ? LINK_THROTTLE : LINK_PASS;
+	case FAULT_EFFECT_CORRUPT:
+		if (facts->egress || facts->syn || !facts->payload)
+			return LINK_PASS;
+		return corrupt_next(rule, facts->draw, facts->position - facts->payload) <
+				       facts->position
+			       ? LINK_CORRUPT
+			       : LINK_PASS;
 	default:
 		return LINK_PASS;
 	}

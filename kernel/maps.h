@@ -21,6 +21,8 @@ enum socket_mode {
 	SOCKET_NAMED = 6,   /* TLS whose name was matched: hang may still apply */
 	SOCKET_OPAQUE = 7,  /* not looked at any more */
 	SOCKET_ADOPTED = 8, /* was open before: the next message may be anything */
+	SOCKET_GATED = 9,   /* the gate ends it: all that the client sends is the gate's */
+	SOCKET_OVER = 10,   /* it did, and is done: what the client sends fails */
 };
 
 /* Where the server's side of a watched HTTP connection stands. */
@@ -62,8 +64,13 @@ struct socket_state {
 	__u32 sequence_known; /* the SYN-ACK was seen */
 	__u32 inbound;	      /* the peer opened it: never touched */
 	__u32 adopted;	      /* it was open before: no hook has seen its connect */
+	__u32 delay_due;      /* 1 + rule that delays the message at hand */
+	__u32 turned_at;      /* SOCKET_NAMED: sequence of the server's next byte when the client
+				 last spoke */
+	__u32 delayed;	      /* the gate may still hold bytes that go on to the server */
 	__u32 port;
 	__u8 address[16];
+	__u64 gate_rules;		 /* SOCKET_GATED: those that it was diverted for */
 	__u64 shadowed;			 /* shadow: rules that would have hit this connection */
 	__u64 cgroup;			 /* shadow: of the process that connected */
 	__u8 command[FAULT_COMMAND_MAX]; /* shadow: its name */
@@ -114,6 +121,8 @@ struct scratch {
 	struct dns_name dns_name;
 	struct dns_record record;
 	struct fault_shadow_key shadow;
+	struct fault_diverted diverted;
+	struct fault_frame frame;
 };
 
 struct {
@@ -294,15 +303,15 @@ struct {
 } sockets SEC(".maps") __weak;
 
 /*
- * Holds fault_stream. A socket in `sockets` keeps the program that it was put in with, beyond any
- * detaching; was that program a user of `sockets`, they would keep each other for as long as the
- * connection lives. So it is only a step to the one in here, and the kernel empties an array of
- * programs when its last descriptor is closed: with the engine ends what it does to open
- * connections.
+ * Holds fault_stream and behind it fault_gate, for the gate's own socket. A socket in `sockets`
+ * keeps the program that it was put in with, beyond any detaching; was that program a user of
+ * `sockets`, they would keep each other for as long as the connection lives. So it is only a step
+ * to the one in here, and the kernel empties an array of programs when its last descriptor is
+ * closed: with the engine ends what it does to open connections.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, __u32);
 } stream SEC(".maps") __weak;
@@ -314,6 +323,30 @@ struct {
 	__type(key, __u64);
 	__type(value, struct fault_adoptee);
 } adoptees SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct fault_beat);
+} beat SEC(".maps") __weak;
+
+/* The bytes that were handed to the gate, headers included. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} gate_given SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FAULT_DIVERTED_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct fault_diverted);
+} diverted SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -337,6 +370,8 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratch SEC(".maps") __weak;
+
+enum { STREAM_CLIENTS = 0, STREAM_GATE = 1 };
 
 enum { SCRATCH_MESSAGE = 0, SCRATCH_PACKET = 1 };
 

@@ -7,8 +7,14 @@
  * server's, the server sees nothing, and the connection stays in step.
  */
 #include "kernel/decide.h"
+#include "kernel/gate.h"
 #include "kernel/lookup.h"
 #include "kernel/reply.h"
+
+const volatile __u8 config_has_space = 1;
+
+/* Verdict of a handler: the message is held back until more of it has come. */
+#define MESSAGE_HELD 2
 
 /*
  * Byte offsets of two fields of the kernel's struct tcp_sock, read by the engine from the kernel's
@@ -16,6 +22,70 @@
  */
 const volatile __u32 config_rcv_nxt = 0;
 const volatile __u32 config_copied_seq = 0;
+
+/* From here on the gate speaks with the client; the server hears nothing more. */
+static __always_inline int message_divert(struct sk_msg_md *message, struct socket_state *state,
+					  const struct message_decision *decision)
+{
+	__u32 kind = decision->kind == KIND_TLS ? FAULT_GATE_TLS : FAULT_GATE_HTTP;
+
+	state->mode = SOCKET_GATED;
+	state->gate_rules = decision->gated;
+	if (gate_note(message, state, decision->gated)) {
+		count_reasons(decision->gated, FAULT_REASON_KERNEL_ERROR);
+		return message_pass_for_good(message, state);
+	}
+	return gate_give(message, state, FAULT_FRAME_OPEN, kind, decision->gated, decision->now);
+}
+
+/* More on a connection that the gate ends. Once nothing of it acts any more the send fails. */
+static __always_inline int message_gated(struct sk_msg_md *message, struct socket_state *state)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), cookie = state->cookie;
+	const struct fault_diverted *note = bpf_map_lookup_elem(&diverted, &cookie);
+
+	if (note && !(note->flags & FAULT_DIVERTED_OVER) && rules_live(state->gate_rules, now) &&
+	    gate_obstacle(now) == FAULT_REASON_HIT)
+		return gate_give(message, state, FAULT_FRAME_DATA, 0, 0, now);
+	/* What the gate has ended is counted there. */
+	if (!note || !(note->flags & FAULT_DIVERTED_OVER))
+		count_reasons(state->gate_rules, FAULT_REASON_GATE_ENDED);
+	state->mode = SOCKET_OVER;
+	return SK_DROP;
+}
+
+/*
+ * A message that passes goes by way of the gate when a rule delays it, or when the gate still holds
+ * what the client has sent before it.
+ */
+static __always_inline int message_follow(struct sk_msg_md *message, struct socket_state *state)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), cookie = state->cookie;
+	__u32 due = state->delay_due, size = message_size(message);
+	struct fault_diverted *note;
+
+	if (due && gate_note(message, state, 0)) {
+		count_reason(due - 1, FAULT_REASON_KERNEL_ERROR);
+		due = 0;
+	}
+	state->delay_due = 0;
+	note = bpf_map_lookup_elem(&diverted, &cookie);
+	if (!due && (!note || note->given == note->returned)) {
+		state->delayed = 0;
+		return SK_PASS;
+	}
+	/* Nothing may overtake what a gate holds that answers no more. */
+	if (!note || (!due && gate_obstacle(now) != FAULT_REASON_HIT)) {
+		count_reasons(state->candidates, FAULT_REASON_GATE_ENDED);
+		state->mode = SOCKET_OVER;
+		return SK_DROP;
+	}
+	state->delayed = 1;
+	bpf_msg_apply_bytes(message, 0);
+	COUNT(note->given, size);
+	return gate_give(message, state, FAULT_FRAME_DELAY, 0, due ? 1ULL << ((due - 1) & 63) : 0,
+			 now);
+}
 
 /* Carries out what was decided. -1: nothing acts, the message passes. */
 static __always_inline int message_act(struct sk_msg_md *message, struct socket_state *state,
@@ -29,7 +99,12 @@ static __always_inline int message_act(struct sk_msg_md *message, struct socket_
 		return message_pass_for_good(message, state);
 	if (!decision->winner)
 		return -1;
+	if (decision->gated)
+		return message_divert(message, state, decision);
 	switch (decision->effect) {
+	case FAULT_EFFECT_DELAY:
+		state->delay_due = decision->winner;
+		return -1;
 	case FAULT_EFFECT_ANSWER:
 		return message_answer(message, state, head, decision->winner - 1);
 	case FAULT_EFFECT_ALERT:
@@ -91,7 +166,7 @@ static __always_inline int message_not_request(struct sk_msg_md *message,
 		return SK_PASS; /* part of a body */
 	if (result == HTTP_INCOMPLETE) {
 		bpf_msg_cork_bytes(message, message_size(message) + 1);
-		return SK_PASS;
+		return MESSAGE_HELD;
 	}
 	count_reasons(state->candidates,
 		      result == HTTP_TOO_LONG ? FAULT_REASON_TOO_LONG : FAULT_REASON_NOT_HTTP);
@@ -162,7 +237,7 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 {
 	struct http_head *head = &memory->head;
 	struct message_decision decision;
-	__u64 mask, named = 0;
+	__u64 mask, everywhere, named = 0;
 	int result, verdict, has_name;
 
 	result = http_parse_request(&memory->text, head);
@@ -174,18 +249,39 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 	if (has_name)
 		named = look_names(fault_control, memory, head->host_at, head->host_length);
 	decision.address_only = !has_name;
-	mask = match_stream(fault_control, state->candidates, state->by_address, has_name, named, 1,
-			    look_paths(fault_control, memory));
+	everywhere = match_stream(fault_control, state->candidates, state->by_address, has_name,
+				  named, 1, ~0ULL);
+	mask = everywhere & look_paths(fault_control, memory);
 	state->requests++;
 	if (shadow_is_on(fault_control)) {
 		decision.shadow = 1;
 		shadow_identify_stream(state, head->host_at, head->host_length);
 	}
 	message_decide(&decision, mask);
+	/* The requests that follow are the gate's too, whatever their path. */
+	if (decision.gated)
+		decision.gated = everywhere & fault_control->gate_rules;
 	verdict = message_act(message, state, &decision, head);
 	if (verdict >= 0)
 		return verdict;
 	return message_pass_request(message, state, fault_control, head);
+}
+
+/* Whether the server has spoken since the client's last message; takes note of how far it has. */
+static __always_inline __u32 message_turn(struct sk_msg_md *message, struct socket_state *state)
+{
+	__u32 next, turn;
+	__u8 *socket;
+
+	if (!config_rcv_nxt)
+		return 0;
+	socket = (__u8 *)bpf_skc_to_tcp_sock(message->sk);
+	if (!socket)
+		return 0;
+	next = *(__u32 *)(socket + config_rcv_nxt);
+	turn = next != state->turned_at;
+	state->turned_at = next;
+	return turn;
 }
 
 /* The first bytes of a connection that are no HTTP request: a ClientHello or something else. */
@@ -201,7 +297,7 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 	if (result == TLS_INCOMPLETE) {
 		/* Held back until the record is whole, as a server would wait for it. */
 		bpf_msg_cork_bytes(message, memory->hello.record_length);
-		return SK_PASS;
+		return MESSAGE_HELD;
 	}
 	if (result == TLS_TOO_LONG) {
 		count_reasons(state->candidates, FAULT_REASON_TOO_LONG);
@@ -214,7 +310,13 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 	decision.address_only = result != TLS_NAME;
 	mask = match_stream(fault_control, state->candidates, state->by_address, result == TLS_NAME,
 			    named, 0, 0);
-	hidden = state->candidates & fault_control->http_rules;
+	/* What requests a rule wants is seen by the gate, when that ends the TLS. */
+	if (result == TLS_NAME || result == TLS_NO_NAME)
+		decision.inside = match_stream(fault_control, state->candidates, state->by_address,
+					       result == TLS_NAME, named, 1, ~0ULL) &
+				  fault_control->gate_rules & fault_control->http_rules;
+	mask |= decision.inside;
+	hidden = state->candidates & fault_control->http_rules & ~mask;
 	if (result == TLS_NAME)
 		hidden &= named;
 	if (hidden)
@@ -233,18 +335,26 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 		return message_pass_for_good(message, state);
 	state->mode = SOCKET_NAMED;
 	state->candidates = mask;
+	message_turn(message, state);
 	return SK_PASS;
 }
 
-/* Further bytes of a connection whose rules are known: only a hang can still begin. */
+/* Further bytes of a connection whose rules are known: a hang can still begin, or a turn of the
+ * client be delayed. */
 static __always_inline int message_later(struct sk_msg_md *message, struct socket_state *state)
 {
 	struct message_decision decision;
 
 	message_begin(&decision, message, state, KIND_LATER);
+	decision.turn = message_turn(message, state);
+	state->requests += decision.turn;
 	message_decide(&decision, state->candidates);
 	if (!decision.winner)
 		return SK_PASS;
+	if (decision.effect == FAULT_EFFECT_DELAY) {
+		state->delay_due = decision.winner;
+		return SK_PASS;
+	}
 	state->mode = SOCKET_HUNG;
 	state->hung_rule = decision.winner - 1;
 	return message_swallow(message);
@@ -322,6 +432,10 @@ static __always_inline int message_handle(struct sk_msg_md *message, struct sock
 		return message_hung(message, state);
 	case SOCKET_NAMED:
 		return message_later(message, state);
+	case SOCKET_GATED:
+		return message_gated(message, state);
+	case SOCKET_OVER:
+		return SK_DROP;
 	case SOCKET_SWALLOW:
 		verdict = message_swallow_body(message, state);
 		if (verdict >= 0)
@@ -338,13 +452,19 @@ int fault_stream(struct sk_msg_md *message)
 {
 	struct fault_control *fault_control = control_get();
 	struct socket_state *state;
+	int verdict;
 	__u64 cookie;
 
 	if (!message->sk || !message_size(message))
 		return SK_PASS;
 	state = bpf_sk_storage_get(&socket_state, message->sk, 0, 0);
-	if (!state || !fault_control)
+	if (!fault_control)
 		return SK_PASS;
+	if (!state || state->cookie == FAULT_GATE_KEY) {
+		/* Of the sockets that are watched only the gate's is none of a client. */
+		bpf_tail_call(message, &stream, STREAM_GATE);
+		return SK_PASS;
+	}
 	/* A message that was held back, or whose front was answered, still has what was asked for
 	 * then: it would hold back, or cut off, what follows. */
 	bpf_msg_cork_bytes(message, 0);
@@ -360,31 +480,80 @@ int fault_stream(struct sk_msg_md *message)
 		if (bpf_msg_redirect_hash(message, &sockets, &cookie, 0) != SK_PASS)
 			return SK_DROP;
 	}
-	return message_handle(message, state, fault_control);
+	verdict = message_handle(message, state, fault_control);
+	if (verdict == SK_PASS && (state->delayed || state->delay_due) && message_size(message))
+		verdict = message_follow(message, state);
+	return verdict == SK_DROP ? SK_DROP : SK_PASS;
 }
 
 /* What a socket holds: it must use no map but `stream`. */
 SEC("sk_msg")
 int fault_message(struct sk_msg_md *message)
 {
-	bpf_tail_call(message, &stream, 0);
+	bpf_tail_call(message, &stream, STREAM_CLIENTS);
 	return SK_PASS;
+}
+
+/* The client's end of a diverted connection closes: the gate is told by way of the engine. */
+static __always_inline void report_closed(const struct bpf_sock_ops *operation,
+					  struct bpf_sock *socket)
+{
+	struct fault_event *event;
+	struct socket_state *state;
+	__u64 cookie;
+
+	state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	if (!state)
+		return;
+	cookie = state->cookie;
+	if (!bpf_map_lookup_elem(&diverted, &cookie))
+		return;
+	if (operation->args[1] == BPF_TCP_CLOSE)
+		bpf_map_delete_elem(&diverted, &cookie);
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->at = bpf_ktime_get_boot_ns();
+	event->kind = FAULT_EVENT_CLOSED;
+	event->cookie = cookie;
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void watch_connection(struct bpf_sock_ops *operation,
+					     struct bpf_sock *socket)
+{
+	struct fault_control *fault_control = control_get();
+	struct socket_state *state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
+	__u64 cookie;
+
+	if (!state || !state->candidates || !fault_control)
+		return;
+	cookie = state->cookie;
+	/* Fails with EBUSY when another program's sockmap holds the socket already. */
+	if (bpf_sock_hash_update(operation, &sockets, &cookie, BPF_ANY))
+		count_reasons(state->candidates, FAULT_REASON_NO_SOCKMAP);
+	else if (fault_control->flags & FAULT_CONTROL_GATE)
+		bpf_sock_ops_cb_flags_set(operation, operation->bpf_sock_ops_cb_flags |
+							     BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+/* Whether the client has sent its last: by FIN, or all at once. */
+static __always_inline int state_is_closing(__u32 state)
+{
+	return state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSE;
 }
 
 SEC("sockops")
 int fault_sockops(struct bpf_sock_ops *operation)
 {
-	struct socket_state *state;
-	__u64 cookie;
+	struct bpf_sock *socket = operation->sk;
 
-	if (operation->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB || !operation->sk)
+	if (!socket)
 		return 1;
-	state = bpf_sk_storage_get(&socket_state, operation->sk, 0, 0);
-	if (!state || !state->candidates)
-		return 1;
-	cookie = state->cookie;
-	/* Fails with EBUSY when another program's sockmap holds the socket already. */
-	if (bpf_sock_hash_update(operation, &sockets, &cookie, BPF_ANY))
-		count_reasons(state->candidates, FAULT_REASON_NO_SOCKMAP);
+	if (operation->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+		watch_connection(operation, socket);
+	else if (operation->op == BPF_SOCK_OPS_STATE_CB && state_is_closing(operation->args[1]))
+		report_closed(operation, socket);
 	return 1;
 }

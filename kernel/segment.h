@@ -6,6 +6,7 @@
 #ifndef FAULTD_SEGMENT_H
 #define FAULTD_SEGMENT_H
 
+#include "kernel/corrupt.h"
 #include "kernel/lookup.h"
 
 #define ETHERNET_HEADER	   14
@@ -258,6 +259,38 @@ FAULT_SCAN __u32 segment_sum(struct __sk_buff *buffer, __u32 at, __u32 length)
 	if (bpf_skb_load_bytes(buffer, at + whole * SEGMENT_CHUNK, bytes, length))
 		return 0;
 	return (__u32)bpf_csum_diff(NULL_POINTER, 0, bytes, sizeof(bytes), sum);
+}
+
+/*
+ * Changes the byte `offset` of the segment's payload as corrupt_byte says, and its checksum with
+ * it. 0 or -1.
+ */
+FAULT_SCAN int segment_change(struct __sk_buff *buffer, const struct segment *segment, __u32 offset,
+			      __u64 draw, __u64 place)
+{
+	__u8 before[2] = {}, after[2];
+	__u32 in_segment, odd, size, at;
+
+	if (!segment)
+		return -1;
+	/* Checksums are over pairs of bytes from the header on; the last may stand alone. */
+	in_segment = segment->options + offset;
+	odd = in_segment & 1;
+	size = odd || offset + 1 < segment->payload ? 2 : 1;
+	at = segment->transport + in_segment - odd;
+	if (size == 2 ? bpf_skb_load_bytes(buffer, at, before, 2)
+		      : bpf_skb_load_bytes(buffer, at, before, 1))
+		return -1;
+	after[0] = odd ? before[0] : corrupt_byte(draw, place, before[0]);
+	after[1] = odd ? corrupt_byte(draw, place, before[1]) : before[1];
+	if (size == 2 ? bpf_skb_store_bytes(buffer, at, after, 2, 0)
+		      : bpf_skb_store_bytes(buffer, at, after, 1, 0))
+		return -1;
+	/* Nothing is done where the device writes the checksum. */
+	return bpf_l4_csum_replace(buffer, segment->transport + TCP_CHECKSUM_AT, *(__u16 *)before,
+				   *(__u16 *)after, sizeof(__u16))
+		       ? -1
+		       : 0;
 }
 
 /* Cuts the segment off after `keep` bytes of its payload, which has more. 0 or -1. */

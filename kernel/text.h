@@ -94,6 +94,7 @@ FAULT_SCAN int text_name_key(const struct fault_text *text, __u32 start, __u32 l
 			break;
 		if (byte <= ' ')
 			return -1;
+		FAULT_OPAQUE(i);
 		key->name[i & (FAULT_NAME_MAX - 1)] = byte_lower(byte);
 	}
 	key->name[length & (FAULT_NAME_MAX - 1)] = 0;
@@ -114,6 +115,7 @@ FAULT_SCAN int text_path_key(const struct fault_text *text, __u32 start, __u32 l
 	for (i = 0; i < FAULT_PATH_MAX; i++) {
 		if (i >= length)
 			break;
+		FAULT_OPAQUE(i);
 		key->path[i & (FAULT_PATH_MAX - 1)] = text_at(text, start + i);
 	}
 	key->length = length * 8;

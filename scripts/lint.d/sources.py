@@ -14,9 +14,11 @@ ROOMS = {
     "user/base": {"user/base"},
     "user/experiment": {"user/experiment", "user/base", "kernel"},
     "user/protocol": {"user/protocol", "user/experiment", "user/base", "kernel"},
-    "user/daemon": {"user/daemon", "user/protocol", "user/experiment", "user/base", "kernel"},
-    "user/controller": {"user/controller", "user/protocol", "user/experiment", "user/base",
-                        "kernel"},
+    "user/gate": {"user/gate", "user/base", "kernel"},
+    "user/daemon": {"user/daemon", "user/gate", "user/protocol", "user/experiment", "user/base",
+                    "kernel"},
+    "user/controller": {"user/controller", "user/gate", "user/protocol", "user/experiment",
+                        "user/base", "kernel"},
 }
 
 # System headers that kernel/ may use: the programs know the UAPI only.
@@ -35,6 +37,8 @@ GATES = [
     Gate("libcap", re.compile(r"sys/capability\.h"), {"user/daemon"}, 1),
     Gate("libsystemd", re.compile(r"systemd/"), {"user/daemon"}, 1),
     Gate("libfyaml", re.compile(r"libfyaml\.h"), {"user/experiment"}, 1),
+    Gate("OpenSSL", re.compile(r"openssl/"), {"user/gate"}, None),
+    Gate("nghttp2", re.compile(r"nghttp2/"), {"user/gate"}, 2),
     Gate("jansson", re.compile(r"jansson\.h"), {"user/protocol", "user/daemon", "user/controller"},
          None),
     Gate("cmocka", re.compile(r"cmocka\.h"), set(), 0),

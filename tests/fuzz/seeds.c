@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seeds DIRECTORY: writes the corpora that the fuzz targets start from to DIRECTORY/{http,tls,dns}.
- */
+/* seeds DIRECTORY: writes the corpora that the fuzz targets start from to DIRECTORY/TARGET. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +97,103 @@ static int write_messages(const char *directory)
 	return write_seed(directory, "dns", 2, built.bytes, built.length);
 }
 
+/* What happens to a session, as tests/fuzz/gate_play.h reads it. */
+struct played {
+	uint8_t bytes[HELLO_MAX + 64];
+	size_t length;
+};
+
+static struct played played;
+
+static void play_step(uint8_t step)
+{
+	played.bytes[played.length++] = step;
+}
+
+static void play_bytes(uint8_t side, const void *bytes, size_t length)
+{
+	play_step(side);
+	play_step((uint8_t)(length >> 8));
+	play_step((uint8_t)length);
+	memcpy(played.bytes + played.length, bytes, length);
+	played.length += length;
+}
+
+static int write_played(const char *directory, const char *target, size_t number)
+{
+	size_t length = played.length;
+
+	played.length = 0;
+	return write_seed(directory, target, number, played.bytes, length);
+}
+
+#define PLAYED_REQUEST                                                                             \
+	"POST /b HTTP/1.1\r\nHost: one.test\r\nTransfer-Encoding: "                                \
+	"chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+#define PLAYED_RESPONSE "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
+/* Frames of h2: a GET of / for one.test by indexed and literal fields; its response, 200. */
+#define PLAYED_STREAM	 "\0\0\x0d\1\5\0\0\0\1\x82\x84\x87\x41\x08one.test"
+#define PLAYED_SETTINGS	 "\0\0\0\4\0\0\0\0\0"
+#define PLAYED_RESPONDED "\0\0\1\1\4\0\0\0\1\x88\0\0\3\0\1\0\0\0\1abc"
+
+static int write_requests(const char *directory)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(heads) / sizeof(heads[0]); i++) {
+		play_bytes(0, heads[i], strlen(heads[i]));
+		play_step(4);
+		play_bytes(1, heads[sizeof(heads) / sizeof(heads[0]) - 1 - i],
+			   strlen(heads[sizeof(heads) / sizeof(heads[0]) - 1 - i]));
+		play_step(2);
+		r = write_played(directory, "gate_http1", i);
+	}
+	play_bytes(0, PLAYED_REQUEST PLAYED_REQUEST, 2 * strlen(PLAYED_REQUEST));
+	play_step(4);
+	play_step(3);
+	play_bytes(1, PLAYED_RESPONSE PLAYED_RESPONSE, 2 * strlen(PLAYED_RESPONSE));
+	play_step(2);
+	play_step(7);
+	play_step(9);
+	return r ? r : write_played(directory, "gate_http1", 100);
+}
+
+static int write_streams(const char *directory)
+{
+	int r;
+
+	play_bytes(0, PLAYED_STREAM, sizeof(PLAYED_STREAM) - 1);
+	play_step(5);
+	play_step(3);
+	play_bytes(1, PLAYED_SETTINGS PLAYED_RESPONDED,
+		   sizeof(PLAYED_SETTINGS PLAYED_RESPONDED) - 1);
+	play_step(2);
+	r = write_played(directory, "gate_http2", 0);
+	play_bytes(0, PLAYED_STREAM, sizeof(PLAYED_STREAM) - 1);
+	play_step(4);
+	play_step(3);
+	play_bytes(1, PLAYED_RESPONSE, strlen(PLAYED_RESPONSE));
+	play_step(2);
+	play_step(10);
+	return r ? r : write_played(directory, "gate_http2", 1);
+}
+
+static int write_handshakes(const char *directory)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < REAL_HELLO_COUNT; i++) {
+		hello_real(&hello, i);
+		play_step(0);
+		play_bytes(0, hello.bytes, hello.length);
+		play_step(2);
+		r = write_played(directory, "gate_tls", i);
+	}
+	play_step(1);
+	play_bytes(1, "\x15\3\3\0\2\2\x28", 7);
+	return r ? r : write_played(directory, "gate_tls", 100);
+}
+
 int main(int argc, char **argv)
 {
 	int r;
@@ -111,6 +207,12 @@ int main(int argc, char **argv)
 		r = write_hellos(argv[1]);
 	if (r == 0)
 		r = write_messages(argv[1]);
+	if (r == 0)
+		r = write_requests(argv[1]);
+	if (r == 0)
+		r = write_streams(argv[1]);
+	if (r == 0)
+		r = write_handshakes(argv[1]);
 	if (r)
 		fprintf(stderr, "seeds: %s: %s\n", argv[1], strerror(-r));
 	return r ? 1 : 0;

@@ -18,6 +18,7 @@ readonly TESTBED=$source_tree/scripts/testbed
 # shellcheck disable=SC2034 # for the tests
 readonly CLIENTS=$source_tree/tests/harness/clients
 readonly SECOND_NS=1000000000
+readonly API_SECONDS=${API_SECONDS:-10} # how long a call to the daemon may take
 
 daemon_pid=
 daemon_status= # exit status of the daemon last stopped
@@ -156,12 +157,31 @@ start_daemon() {
 
 # find_api: sets api_pid to the api process of the daemon, whose own pid is the engine's.
 find_api() {
-	local children
-
-	read -r children <"/proc/$daemon_pid/task/$daemon_pid/children" || true
-	[[ $children =~ ^[0-9]+\ ?$ ]] || fail "the engine's children: '$children'"
 	# shellcheck disable=SC2034 # for the tests
-	api_pid=${children% }
+	api_pid=$(child_of "$daemon_pid" faultd-api)
+}
+
+# find_helper, find_gate: set helper_pid and gate_pid likewise; the gate's is empty while there is
+# none.
+find_helper() {
+	helper_pid=$(child_of "$daemon_pid" faultd-helper)
+}
+
+find_gate() {
+	find_helper
+	# shellcheck disable=SC2034 # for the tests
+	gate_pid=$(child_of "$helper_pid" faultd-gate)
+}
+
+# child_of PID NAME: the child of this name; nothing when there is none.
+child_of() {
+	local children child name
+
+	read -r -a children <"/proc/$1/task/$1/children" || true
+	for child in "${children[@]}"; do
+		read -r name <"/proc/$child/comm" 2>/dev/null || continue
+		[[ $name != "$2" ]] || printf '%s' "$child"
+	done
 }
 
 daemon_answers() {
@@ -184,7 +204,7 @@ stop_daemon() {
 api() {
 	local answer
 
-	answer=$(curl --silent --show-error --max-time 10 --unix-socket "$TESTBED_SOCKET" \
+	answer=$(curl --silent --show-error --max-time "$API_SECONDS" --unix-socket "$TESTBED_SOCKET" \
 		--request "$1" --write-out '\n%{http_code}' \
 		${3:+--header 'Content-Type: application/json' --data-binary "$3"} \
 		"http://faultd/v1$2") || fail "$1 /v1$2: no answer"

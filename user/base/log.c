@@ -15,6 +15,11 @@ void log_setup(const char *program, enum log_level highest)
 	log_highest = highest;
 }
 
+void log_rename(const char *program)
+{
+	log_program = program;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	int saved = errno;

@@ -13,6 +13,8 @@ enum log_level {
 
 /* Sets the program's name in front of every line and the highest level that is printed. */
 void log_setup(const char *program, enum log_level highest);
+/* Another name from here on: a process that was forked off plays another part. */
+void log_rename(const char *program);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)	 log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

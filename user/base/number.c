@@ -39,6 +39,11 @@ static const struct unit rate_units[] = {
 	{"Gbit/s", 1000000000},
 };
 
+/* Also read; rates are printed in bits. */
+static const struct unit byte_rate_units[] = {
+	{"B/s", 8}, {"kB/s", 8000}, {"MB/s", 8000000}, {"KiB/s", 8 << 10}, {"MiB/s", 8 << 20},
+};
+
 static const struct unit frequency_units[] = {{"/s", 1000}};
 
 static const struct unit percent_units[] = {{"%", 10000}};
@@ -215,6 +220,8 @@ int number_parse_rate(const char *text, uint64_t *ret_bytes)
 	uint64_t bits;
 	int r = parse_with_unit(text, rate_units, ARRAY_SIZE(rate_units), &bits);
 
+	if (r == -EINVAL)
+		r = parse_with_unit(text, byte_rate_units, ARRAY_SIZE(byte_rate_units), &bits);
 	if (r < 0)
 		return r;
 	if (bits % 8 != 0)

@@ -22,7 +22,8 @@ int number_parse_percent(const char *text, uint32_t *ret_ppm);
 /* "512B", "64KiB", "1MiB", "2GiB", "10kB", "5MB": bytes. A unit is required. */
 int number_parse_size(const char *text, uint64_t *ret_bytes);
 
-/* "10Mbit/s", "64kbit/s", "1.5Gbit/s", "800bit/s": bytes a second, in whole ones. */
+/* "10Mbit/s", "64kbit/s", "1.5Gbit/s", "800bit/s", "1kB/s", "1MiB/s": bytes a second, in whole
+ * ones. */
 int number_parse_rate(const char *text, uint64_t *ret_bytes);
 
 /* "20/s", "0.5/s": thousandths a second. */

@@ -6,42 +6,27 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/kernel.h"
+#include "user/controller/authority_store.h"
 #include "user/controller/record_json.h"
 #include "user/controller/verb.h"
 
 enum { FOUND_SIZE = 256 };
 
-/* Whether this kernel is of that version or later; `found` gets its own. */
-static bool kernel_is_at_least(unsigned int major, unsigned int minor, char found[FOUND_SIZE])
-{
-	unsigned int numbers[2] = {0, 0};
-	struct utsname names = {0};
-	const char *byte;
-
-	uname(&names);
-	snprintf(found, FOUND_SIZE, "%s", names.release);
-	byte = names.release;
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++, byte += *byte == '.')
-		for (; *byte >= '0' && *byte <= '9' && numbers[i] < 10000; byte++)
-			numbers[i] = 10 * numbers[i] + (unsigned int)(*byte - '0');
-	return numbers[0] > major || (numbers[0] == major && numbers[1] >= minor);
-}
-
 /* Each looks at one thing: true when it is there; `found` gets what was seen. */
 static bool check_kernel(const struct arguments *arguments, char found[FOUND_SIZE])
 {
 	(void)arguments;
-	return kernel_is_at_least(5, 18, found);
+	return kernel_is_at_least(6, 1, found, FOUND_SIZE);
 }
 
 static bool check_tcx(const struct arguments *arguments, char found[FOUND_SIZE])
 {
 	(void)arguments;
-	return kernel_is_at_least(6, 6, found);
+	return kernel_is_at_least(6, 6, found, FOUND_SIZE);
 }
 
 static bool check_btf(const struct arguments *arguments, char found[FOUND_SIZE])
@@ -134,6 +119,12 @@ static bool check_daemon(const struct arguments *arguments, char found[FOUND_SIZ
 	return true;
 }
 
+static bool check_authority(const struct arguments *arguments, char found[FOUND_SIZE])
+{
+	(void)arguments;
+	return authority_foresee(AUTHORITY_DIRECTORY, NULL, found, FOUND_SIZE);
+}
+
 static const struct {
 	const char *name;
 	bool (*check)(const struct arguments *arguments, char found[FOUND_SIZE]);
@@ -141,11 +132,12 @@ static const struct {
 	const char *remedy;
 	bool essential; /* nothing can be injected without it */
 } checks[] = {
-	{"kernel 5.18", check_kernel,
-	 "refuse and unreachable by an exact errno (older kernels rewrite the connection)",
+	{"kernel 6.1", check_kernel,
+	 "most likely every fault: the verifiers of older kernels do not take the programs",
 	 "a newer kernel", false},
-	{"kernel 6.6", check_tcx, "reset, cut, rate, dns and faults of forwarded traffic (tcx)",
-	 "a newer kernel", false},
+	{"kernel 6.6", check_tcx,
+	 "reset, cut, rate, corrupt, dns and faults of forwarded traffic (tcx)", "a newer kernel",
+	 false},
 	{"kernel BTF", check_btf,
 	 "rate, `existing: adopt` and matching network namespaces; all else loads without it",
 	 "CONFIG_DEBUG_INFO_BTF", false},
@@ -154,6 +146,9 @@ static const struct {
 	{"bpf(2)", check_bpf, "every fault", "CAP_BPF for the daemon, CONFIG_BPF_SYSCALL", true},
 	{"clock source", check_clock, "times better than some milliseconds",
 	 "a kernel with a high-resolution clock source", false},
+	{"authority", check_authority,
+	 "answers inside TLS that clients believe, and wrong certificates with one thing wrong",
+	 "faultctl ca init NAME..., then faultctl ca trust", false},
 	{"daemon", check_daemon, "run, status, lift, halt and release",
 	 "start faultd, or name its socket with --socket", true},
 };

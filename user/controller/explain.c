@@ -11,9 +11,9 @@
 #include "user/protocol/names.h"
 
 static const char *const layer_names[] = {
-	[PLAN_LAYER_NONE] = "no",	[PLAN_LAYER_CONNECT] = "connect",
-	[PLAN_LAYER_PACKET] = "packet", [PLAN_LAYER_MESSAGE] = "message",
-	[PLAN_LAYER_LINK] = "link",
+	[PLAN_LAYER_NONE] = "nothing",	      [PLAN_LAYER_CONNECT] = "connect layer",
+	[PLAN_LAYER_PACKET] = "packet layer", [PLAN_LAYER_MESSAGE] = "message layer",
+	[PLAN_LAYER_LINK] = "link layer",
 };
 
 /* What a client sees of an effect. */
@@ -24,7 +24,7 @@ static const char *const seen[] = {
 	[FAULT_EFFECT_DROP] = "silence",
 	[FAULT_EFFECT_LOSS] = "lost packets",
 	[FAULT_EFFECT_HANG] = "no answer on an open connection",
-	[FAULT_EFFECT_ANSWER] = "an HTTP answer from the kernel",
+	[FAULT_EFFECT_ANSWER] = "an HTTP answer",
 	[FAULT_EFFECT_ALERT] = "a TLS alert",
 	[FAULT_EFFECT_RESET] = "ECONNRESET, at the connect ECONNREFUSED",
 	[FAULT_EFFECT_CUT] = "ECONNRESET in the middle of the response",
@@ -32,6 +32,10 @@ static const char *const seen[] = {
 	[FAULT_EFFECT_RATE] = "a slow response",
 	[FAULT_EFFECT_DNS] = "an error of its resolver",
 	[FAULT_EFFECT_OVERLOAD] = "what is beyond the capacity rejected",
+	[FAULT_EFFECT_DELAY] = "a server that takes longer",
+	[FAULT_EFFECT_DRIP] = "a response whose body trickles",
+	[FAULT_EFFECT_CERTIFICATE] = "a certificate that it refuses",
+	[FAULT_EFFECT_CORRUPT] = "changed bytes in what the server sends, inside TLS a bad record",
 };
 _Static_assert(ARRAY_SIZE(seen) == FAULT_EFFECT_COUNT, "an effect is not described");
 
@@ -85,6 +89,20 @@ static void print_answer(const struct plan_rule *rule, FILE *out)
 		rule->reason ? rule->reason : plan_status_phrase(rule->status), rule->body_length);
 }
 
+static void print_delay(const struct plan_delay *delay, FILE *out)
+{
+	char text[NUMBER_DURATION_SIZE];
+
+	number_format_duration(delay->time_ns, text);
+	fprintf(out, " of %s", text);
+	if (delay->jitter_ns) {
+		number_format_duration(delay->jitter_ns, text);
+		fprintf(out, " with a jitter of %s (%s)", text,
+			plan_distribution_name(delay->distribution));
+	}
+	fprintf(out, delay->at_connect ? " at the connect" : " before each request");
+}
+
 /* What belongs to the one effect. */
 static void print_values(const struct plan_rule *rule, FILE *out)
 {
@@ -108,6 +126,19 @@ static void print_values(const struct plan_rule *rule, FILE *out)
 		number_format_size(rule->after, text);
 		fprintf(out, " after %s", text);
 		break;
+	case FAULT_EFFECT_DELAY:
+		print_delay(&rule->delay, out);
+		break;
+	case FAULT_EFFECT_CERTIFICATE:
+		fprintf(out, " %s", plan_certificate_name(rule->certificate));
+		break;
+	case FAULT_EFFECT_CORRUPT:
+		number_format_size(rule->every, text);
+		fprintf(out, " of a byte in %s", text);
+		number_format_size(rule->after, text);
+		fprintf(out, " after %s", text);
+		break;
+	case FAULT_EFFECT_DRIP:
 	case FAULT_EFFECT_RATE:
 		number_format_rate(rule->rate, text);
 		fprintf(out, " of %s", text);
@@ -149,6 +180,35 @@ static void print_shape(const struct fault_shape *shape, FILE *out)
 			(unsigned long long)shape->budget_connections);
 }
 
+/* Who carries the rule out. */
+static const char *carrier_of(const struct plan_rule *rule)
+{
+	uint8_t gate = plan_rule_gate(rule);
+
+	if (gate == FAULT_GATE_TLS && rule->effect == FAULT_EFFECT_ANSWER)
+		return "message layer, inside TLS the gate";
+	return gate ? "gate" : layer_names[plan_effect_layer(rule->effect, rule->reject)];
+}
+
+/* What becomes of TLS connections. */
+static void print_tls(const struct plan_rule *rule, FILE *out)
+{
+	bool terminates = plan_rule_gate(rule) & FAULT_GATE_TLS;
+
+	if (rule->effect == FAULT_EFFECT_CERTIFICATE)
+		fprintf(out, "; one that checks no certificates notices nothing%s",
+			rule->certificate == PLAN_CERTIFICATE_UNTRUSTED
+				? ""
+				: ", one that does not trust the experiment's authority calls it "
+				  "untrusted");
+	else if (terminates)
+		fprintf(out, "; over TLS one that does not trust the experiment's authority sees "
+			     "a certificate error instead (faultctl ca trust --check)");
+	else if (plan_effect_answers(rule->effect, rule->reject) ||
+		 rule->effect == FAULT_EFFECT_DRIP)
+		fprintf(out, "; what is inside TLS passes");
+}
+
 static void print_effect(const struct plan_rule *rule, FILE *out)
 {
 	fprintf(out, "%s", plan_effect_name(rule->effect));
@@ -156,8 +216,8 @@ static void print_effect(const struct plan_rule *rule, FILE *out)
 	print_shape(&rule->shape, out);
 	if (rule->share != FAULT_SHARE_ALWAYS)
 		fprintf(out, ", %.4g%% of them", rule->share / 10000.0);
-	fprintf(out, "; %s layer: the client sees %s",
-		layer_names[plan_effect_layer(rule->effect, rule->reject)], seen[rule->effect]);
+	fprintf(out, "; %s: the client sees %s", carrier_of(rule), seen[rule->effect]);
+	print_tls(rule, out);
 	if (rule->existing == PLAN_EXISTING_RESET)
 		fprintf(out, "; open connections are reset at the inject");
 	if (rule->existing == PLAN_EXISTING_ADOPT)

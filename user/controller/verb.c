@@ -35,6 +35,14 @@ const struct verb verbs[] = {
 	{"release", verb_release, "", 0, 0, "s", "End a halt", NULL},
 	{"presets", verb_presets, "[NAME]", 0, 1, "opa",
 	 "List the presets or the named answers, or show one", NULL},
+	{"ca", verb_ca, "init|show|trust [NAME|FILE...]", 1, SIZE_MAX, "opClte",
+	 "Make, show or check the authority for faults inside TLS",
+	 "'ca init' makes one, as root, that can sign for the given host names and those below "
+	 "them, "
+	 "and for nothing else; a FILE stands for the names that an experiment matches. 'ca trust' "
+	 "says which clients on this host trust it and how to make the others; with --check it "
+	 "ends "
+	 "with 1 when one of them does not."},
 	{"doctor", verb_doctor, "", 0, 0, "so",
 	 "Say what this host can do, and what is missing for the rest", NULL},
 };

@@ -30,9 +30,12 @@ struct arguments {
 	bool quiet, as_root;
 	uint64_t watch_ns; /* 0: explain, without a daemon */
 	bool require_plan;
-	uint64_t repeat; /* 0: not said */
-	bool compare;	 /* two experiments */
-	bool answers;	 /* what `presets` lists: the named answers */
+	const char *authority; /* directory; NULL: the default */
+	uint64_t lifetime_ns;  /* of an authority; 0: the default */
+	bool replace, check;   /* the authority that is there; who trusts it */
+	uint64_t repeat;       /* 0: not said */
+	bool compare;	       /* two experiments */
+	bool answers;	       /* what `presets` lists: the named answers */
 	char **operands;
 	size_t operands_count;
 };
@@ -61,6 +64,7 @@ int verb_halt(const struct arguments *arguments);
 int verb_release(const struct arguments *arguments);
 int verb_presets(const struct arguments *arguments);
 int verb_doctor(const struct arguments *arguments);
+int verb_ca(const struct arguments *arguments);
 
 /* Reads an experiment for a verb, prints its diagnostics on stderr. 0 or the exit code. */
 int verb_load(const struct arguments *arguments, const char *path,

@@ -22,12 +22,15 @@ enum need {
 	NEED_LINK_INGRESS = 1U << 6,
 	NEED_FORWARD = 1U << 7,
 	NEED_ADOPT = 1U << 8,
+	NEED_GATE = 1U << 9,
+	NEED_UNREAD = 1U << 10,
 };
 
 enum place {
 	PLACE_CGROUPS, /* attached to each cgroup of the scope */
 	PLACE_SOCKETS, /* attached to the map `sockets` */
 	PLACE_STREAM,  /* in the map `stream` */
+	PLACE_GATE,    /* likewise, behind it */
 	PLACE_LINKS,   /* attached to each interface */
 	PLACE_NOWHERE, /* run when it is asked to */
 };
@@ -39,6 +42,7 @@ static const struct {
 	enum place place;
 } program_table[] = {
 	{"fault_stream", NEED_MESSAGE, PLACE_STREAM},
+	{"fault_gate", NEED_GATE, PLACE_GATE},
 	{"fault_message", NEED_MESSAGE, PLACE_SOCKETS},
 	{"fault_connect4", NEED_ALWAYS, PLACE_CGROUPS},
 	{"fault_connect6", NEED_ALWAYS, PLACE_CGROUPS},
@@ -51,6 +55,7 @@ static const struct {
 	{"fault_link_ingress", NEED_LINK_INGRESS, PLACE_LINKS},
 	{"fault_link_forward", NEED_FORWARD, PLACE_LINKS},
 	{"fault_adopt", NEED_ADOPT, PLACE_NOWHERE},
+	{"fault_unread", NEED_UNREAD, PLACE_NOWHERE},
 };
 
 static void (*log_sink)(const char *text);
@@ -93,6 +98,8 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_LINK_INGRESS;
 	if (control->flags & FAULT_CONTROL_FORWARD)
 		needs |= NEED_FORWARD;
+	if (control->flags & FAULT_CONTROL_GATE && !(control->flags & FAULT_CONTROL_SHADOW))
+		needs |= NEED_GATE | NEED_UNREAD;
 	for (__u32 i = 0; i < draft->rules_count; i++) {
 		/* Queries are seen to on their way out, not where they are sent. */
 		if (draft->rules[i].tcp_udp & 2 && draft->rules[i].rule.effect != FAULT_EFFECT_DNS)
@@ -128,47 +135,6 @@ struct bpf_program *programs_find(const struct programs *programs, const char *n
 	return bpf_object__find_program_by_name(programs->skeleton->obj, name);
 }
 
-/* Last line of the verifier's log that says something; its own last ones are statistics. */
-static const char *verifier_complaint(char *log)
-{
-	const char *complaint = "";
-	char *line, *rest = log;
-
-	while ((line = strsep(&rest, "\n")))
-		if (*line && strncmp(line, "processed ", 10) &&
-		    strncmp(line, "verification time ", 18) && strncmp(line, "stack depth ", 12))
-			complaint = line;
-	return complaint;
-}
-
-/* Loads the object; on failure names the program that the verifier refused, with its last word. */
-static int load(struct programs *programs, struct failure *failure)
-{
-	_cleanup_free_ char *log = calloc(1, VERIFIER_LOG_SIZE);
-	int r;
-
-	if (!log)
-		return fail(failure, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = programs_find(programs, program_table[i].name);
-
-		if (bpf_program__autoload(program))
-			bpf_program__set_log_buf(program, log, VERIFIER_LOG_SIZE);
-	}
-	r = faultd_bpf__load(programs->skeleton);
-	if (!r)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(program_table); i++) {
-		struct bpf_program *program = programs_find(programs, program_table[i].name);
-
-		if (bpf_program__autoload(program) && bpf_program__fd(program) < 0)
-			return fail(failure, r, "loading %s: %s; verifier: %s",
-				    program_table[i].name, programs_cause(r),
-				    verifier_complaint(log));
-	}
-	return fail(failure, r, "loading the kernel programs: %s", programs_cause(r));
-}
-
 /* What the programs cannot know at build time. */
 static void configure(struct faultd_bpf *skeleton)
 {
@@ -177,6 +143,9 @@ static void configure(struct faultd_bpf *skeleton)
 	skeleton->rodata->config_has_retval =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval,
 					NULL) == 1;
+	skeleton->rodata->config_has_space =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SK_MSG, BPF_FUNC_get_netns_cookie, NULL) == 1;
+	skeleton->rodata->config_engine = (__u32)getpid();
 	if (libbpf_get_error(btf))
 		return;
 	skeleton->rodata->config_rcv_nxt = kernel_field_offset(btf, "tcp_sock", "rcv_nxt");
@@ -192,6 +161,8 @@ static void configure(struct faultd_bpf *skeleton)
 	skeleton->rodata->config_task_nsproxy = kernel_field_offset(btf, "task_struct", "nsproxy");
 	skeleton->rodata->config_nsproxy_net = kernel_field_offset(btf, "nsproxy", "net_ns");
 	skeleton->rodata->config_net_inode = kernel_field_offset(btf, "net", "ns.inum");
+	skeleton->rodata->config_rmem_alloc = kernel_field_offset(
+		btf, "tcp_sock", "inet_conn.icsk_inet.sk.sk_backlog.rmem_alloc");
 	skeleton->rodata->config_rcv_wnd = kernel_field_offset(btf, "tcp_sock", "rcv_wnd");
 	btf__free(btf);
 }
@@ -231,6 +202,9 @@ static int open_and_load(struct programs *programs, unsigned int needs, struct f
 		bpf_program__set_autoload(program, needs & program_table[i].needs);
 	}
 	configure(skeleton);
+	/* Types of the kernel's are needed to load it. */
+	if (!skeleton->rodata->config_rmem_alloc)
+		bpf_program__set_autoload(skeleton->progs.fault_unread, false);
 	/* Mapped, an inject is a few stores, and none of the kernel's own is overwritten. */
 	r = bpf_map__set_map_flags(skeleton->maps.control,
 				   bpf_map__map_flags(skeleton->maps.control) | BPF_F_MMAPABLE);
@@ -429,7 +403,7 @@ static int install(struct programs *programs, struct failure *failure)
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(program_table); i++) {
 		struct bpf_program *program = programs_find(programs, program_table[i].name);
-		__u32 first = 0, fd = (__u32)bpf_program__fd(program);
+		__u32 clients = 0, gate = 1, fd = (__u32)bpf_program__fd(program);
 
 		if (!bpf_program__autoload(program))
 			continue;
@@ -440,7 +414,10 @@ static int install(struct programs *programs, struct failure *failure)
 			r = attach_sockets(programs, program, failure);
 			break;
 		case PLACE_STREAM:
-			r = programs_put(programs->skeleton->maps.stream, &first, &fd, failure);
+			r = programs_put(programs->skeleton->maps.stream, &clients, &fd, failure);
+			break;
+		case PLACE_GATE:
+			r = programs_put(programs->skeleton->maps.stream, &gate, &fd, failure);
 			break;
 		case PLACE_NOWHERE:
 			break;
@@ -514,7 +491,7 @@ int programs_arm(const struct draft *draft, const struct classified *classified,
 	if (!r)
 		r = prepare_room(programs, classified, failure);
 	if (!r)
-		r = load(programs, failure);
+		r = programs_load(programs, failure);
 	if (!r)
 		r = open_views(programs, failure);
 	if (!r)
@@ -545,6 +522,8 @@ bool programs_detach(struct programs *programs)
 	for (__u32 i = 0; i < programs->links_count; i++)
 		bpf_link__destroy(programs->links[i]);
 	programs->links_count = 0;
+	bpf_link__destroy(programs->unread);
+	programs->unread = NULL;
 	links_free(programs->interfaces);
 	programs->interfaces = NULL;
 	ring_buffer__free(programs->events);

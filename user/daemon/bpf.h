@@ -6,6 +6,8 @@
 #ifndef DAEMON_BPF_H
 #define DAEMON_BPF_H
 
+#include <stdbool.h>
+
 #include "user/daemon/classify.h"
 
 struct programs;
@@ -54,6 +56,9 @@ __u32 programs_attached(const struct programs *programs);
 int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters);
 int programs_series(struct programs *programs, const struct fault_series_key *key,
 		    struct fault_series *ret_series);
+/* Adds what the gate has counted. */
+int programs_series_add(struct programs *programs, const struct fault_series_key *key,
+			const struct fault_series *part);
 int programs_series_delete(struct programs *programs, const struct fault_series_key *key);
 /* All that a shadow has counted, in no order; the caller frees `ret_entries`. 0 or -errno. */
 int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
@@ -74,6 +79,29 @@ int programs_interfaces_read(struct programs *programs, struct failure *failure)
 int programs_adopt(struct programs *programs, const __u64 *cookies,
 		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
 		   struct failure *failure);
+
+/*
+ * The gate (bpf_gate.c). `socket`: the gate's own, from here on the way to and from it; after
+ * programs_arm. 0 or -errno.
+ */
+int programs_set_gate(struct programs *programs, int socket, struct failure *failure);
+/* Whether a program of the plan hands anything to the gate. */
+bool programs_need_gate(const struct programs *programs);
+/* Descriptors of the maps `beat`, `control` and `windows`, borrowed. */
+void programs_gate_maps(const struct programs *programs, int ret_fds[3]);
+/* When the gate has last beaten, ns. */
+__u64 programs_beat(struct programs *programs);
+/* Has the kernel note how much waits for each client of the gate. 0, or -EOPNOTSUPP when it does
+ * not tell; another -errno. */
+int programs_measure_unread(struct programs *programs);
+/* What the kernel has noted of a diverted connection. 0 or -ENOENT. */
+int programs_diverted(struct programs *programs, __u64 cookie, struct fault_diverted *ret_diverted);
+/* Calls `visit` for each of them; it may be taken out by programs_diverted_forget. */
+void programs_diverted_visit(struct programs *programs,
+			     void (*visit)(void *context, __u64 cookie,
+					   const struct fault_diverted *diverted),
+			     void *context);
+void programs_diverted_forget(struct programs *programs, __u64 cookie);
 
 /* Becomes readable when the kernel has reported something. Borrowed. */
 int programs_events_fd(const struct programs *programs);

@@ -24,22 +24,58 @@ int programs_counters(struct programs *programs, __u32 rule, struct fault_counte
 	return 0;
 }
 
+/* The gate's share of a bucket, which the kernel does not write, has a key of its own. */
+static struct fault_series_key gate_key(const struct fault_series_key *key)
+{
+	return (struct fault_series_key){key->rule + FAULT_RULES_MAX, key->bucket};
+}
+
+static void add_series(struct fault_series *sum, const struct fault_series *part)
+{
+	sum->connects += part->connects;
+	sum->requests += part->requests;
+	sum->hits += part->hits;
+	sum->passes += part->passes;
+	sum->admitted += part->admitted;
+	sum->rejected += part->rejected;
+}
+
 int programs_series(struct programs *programs, const struct fault_series_key *key,
 		    struct fault_series *ret_series)
 {
-	struct fault_series value;
+	int fd = bpf_map__fd(programs->skeleton->maps.series);
+	struct fault_series_key second = gate_key(key);
+	struct fault_series sum = {}, part;
+	bool kernel = !bpf_map_lookup_elem(fd, key, &sum);
+	bool gate = !bpf_map_lookup_elem(fd, &second, &part);
 
-	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.series), key, &value))
-		return -errno;
-	*ret_series = value;
+	if (!kernel && !gate)
+		return -ENOENT;
+	if (gate)
+		add_series(&sum, &part);
+	*ret_series = sum;
 	return 0;
+}
+
+int programs_series_add(struct programs *programs, const struct fault_series_key *key,
+			const struct fault_series *part)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.series);
+	struct fault_series_key second = gate_key(key);
+	struct fault_series sum = {};
+
+	(void)bpf_map_lookup_elem(fd, &second, &sum);
+	add_series(&sum, part);
+	return bpf_map_update_elem(fd, &second, &sum, BPF_ANY) ? -errno : 0;
 }
 
 int programs_series_delete(struct programs *programs, const struct fault_series_key *key)
 {
-	if (bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.series), key))
-		return -errno;
-	return 0;
+	int fd = bpf_map__fd(programs->skeleton->maps.series);
+	struct fault_series_key second = gate_key(key);
+
+	(void)bpf_map_delete_elem(fd, &second);
+	return bpf_map_delete_elem(fd, key) ? -errno : 0;
 }
 
 int programs_shadow(struct programs *programs, struct engine_shadow_entry **ret_entries,
@@ -85,28 +121,33 @@ int programs_learned(struct programs *programs, const __u8 address[16],
 	return 0;
 }
 
+int programs_iterate(struct bpf_link *link)
+{
+	_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(link));
+	char nothing[64];
+	ssize_t count;
+
+	if (fd < 0)
+		return -errno;
+	do
+		count = read(fd, nothing, sizeof(nothing));
+	while (count > 0 || (count < 0 && errno == EAGAIN));
+	return count < 0 ? -errno : 0;
+}
+
 /* Lets the iterator visit every TCP socket of this network namespace. */
 static int run_iterator(const struct programs *programs, struct failure *failure)
 {
 	struct bpf_program *program = programs_find(programs, "fault_adopt");
 	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
-	_cleanup_close_ int fd = -1;
-	char nothing[64];
-	ssize_t count;
+	int r;
 
 	if (!link)
 		return fail(failure, -errno, "attaching the socket iterator: %s",
 			    programs_cause(-errno));
-	fd = bpf_iter_create(bpf_link__fd(link));
+	r = programs_iterate(link);
 	bpf_link__destroy(link);
-	if (fd < 0)
-		return fail(failure, -errno, "starting the socket iterator: %s", strerror(errno));
-	do
-		count = read(fd, nothing, sizeof(nothing));
-	while (count > 0 || (count < 0 && errno == EAGAIN));
-	if (count < 0)
-		return fail(failure, -errno, "reading the socket iterator: %s", strerror(errno));
-	return 0;
+	return r ? fail(failure, r, "reading the socket iterator: %s", strerror(-r)) : 0;
 }
 
 void programs_release_sockets(struct programs *programs)

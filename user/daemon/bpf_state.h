@@ -11,7 +11,6 @@
 
 enum {
 	LINKS_MAX = 1024,
-	VERIFIER_LOG_SIZE = 1 << 18,
 	SERIES_BUCKETS_MAX = 1 << 17,
 };
 
@@ -20,6 +19,7 @@ struct programs {
 	struct bpf_link *links[LINKS_MAX];
 	__u64 places[LINKS_MAX]; /* ids of the cgroups that they are attached to */
 	__u32 links_count;
+	struct bpf_link *unread;   /* of fault_unread; NULL: not attached yet */
 	bool verdict_attached;	   /* fault_message on the map `sockets` */
 	struct links *interfaces;  /* NULL: the plan does not need the link layer */
 	const struct draft *draft; /* borrowed while attached */
@@ -38,6 +38,13 @@ int programs_put(const struct bpf_map *map, const void *key, const void *value,
 		 struct failure *failure);
 /* What an errno of loading or attaching means here. */
 const char *programs_cause(int r);
+/* bpf_read.c: reads an iterator to its end. 0 or -errno. */
+int programs_iterate(struct bpf_link *link);
+/*
+ * bpf_load.c: loads the programs that the plan needs. 0 or -errno with the verifier's word, or, for
+ * a kernel that is too old for them, -EOPNOTSUPP and since when it is not.
+ */
+int programs_load(struct programs *programs, struct failure *failure);
 /* bpf_link.c: attaches the link layer at every interface. 0 or -errno with the cause. */
 int programs_attach_links(struct programs *programs, struct failure *failure);
 

@@ -14,7 +14,9 @@ static const bool carried_effects[FAULT_EFFECT_COUNT] = {
 	[FAULT_EFFECT_ALERT] = true,	[FAULT_EFFECT_RESET] = true,
 	[FAULT_EFFECT_CUT] = true,	[FAULT_EFFECT_STALL] = true,
 	[FAULT_EFFECT_RATE] = true,	[FAULT_EFFECT_DNS] = true,
-	[FAULT_EFFECT_OVERLOAD] = true,
+	[FAULT_EFFECT_OVERLOAD] = true, [FAULT_EFFECT_DELAY] = true,
+	[FAULT_EFFECT_DRIP] = true,	[FAULT_EFFECT_CERTIFICATE] = true,
+	[FAULT_EFFECT_CORRUPT] = true,
 };
 
 static const bool carried_staged_lift = true;

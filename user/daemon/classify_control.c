@@ -64,6 +64,16 @@ static __u64 rules_flagged(const struct draft *draft, __u16 flag)
 	return mask;
 }
 
+static __u64 rules_of_gate(const struct draft *draft)
+{
+	__u64 mask = 0;
+
+	for (__u32 i = 0; i < draft->rules_count; i++)
+		if (draft->rules[i].rule.gate)
+			mask |= 1ULL << i;
+	return mask;
+}
+
 /* Queries are matched by the name that they ask for, and by nothing of a connection. */
 static bool is_of_queries(const struct draft *draft, __u32 rule)
 {
@@ -98,7 +108,7 @@ static bool some_rule_sees_arrivals(const struct draft *draft, __u64 rules)
 
 		if (!(rules >> i & 1))
 			continue;
-		if (rule->effect == FAULT_EFFECT_CUT ||
+		if (rule->effect == FAULT_EFFECT_CUT || rule->effect == FAULT_EFFECT_CORRUPT ||
 		    (rule->effect == FAULT_EFFECT_RESET && rule->reset_at == FAULT_RESET_LIVE))
 			return true;
 	}
@@ -169,7 +179,10 @@ void classify_fill_control(const struct draft *draft, struct fault_control *cont
 	control->name_rules = rules_flagged(draft, FAULT_RULE_BY_NAME) & ~rules_of_queries(draft);
 	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
 	control->quic_rules = rules_flagged(draft, FAULT_RULE_QUIC_BLOCK);
+	control->gate_rules = rules_of_gate(draft);
 	control->flags = draft->begin.flags;
+	if (control->gate_rules)
+		control->flags |= FAULT_CONTROL_GATE;
 	if (control->name_rules)
 		control->flags |= FAULT_CONTROL_NAMES;
 	if (control->message_rules || (tcp & (control->name_rules | control->http_rules)))

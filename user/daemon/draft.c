@@ -208,6 +208,8 @@ static int check_rule(const struct draft *draft, __u32 index, struct failure *fa
 		       draft_has(draft, index, ENGINE_DIMENSION_NAME), "matches by name", failure);
 	if (r)
 		return r;
+	if (rule->rule.gate & FAULT_GATE_TLS && !(rule->rule.flags & FAULT_RULE_BY_NAME))
+		return fail(failure, -EINVAL, "rule %u ends TLS and matches no name", index);
 	/* A rule may ask for HTTP by its host alone, so only the other way round is an error. */
 	if ((by_path || rule->rule.methods) && !(rule->rule.flags & FAULT_RULE_BY_HTTP))
 		return fail(failure, -EINVAL, "rule %u does not say that it matches by HTTP",

@@ -31,9 +31,8 @@ void engine_report(struct engine *engine, const struct engine_event *event)
 		engine->events_lost++;
 }
 
-static void on_kernel_event(void *context, const struct fault_event *detail)
+void engine_take_event(struct engine *engine, const struct fault_event *detail)
 {
-	struct engine *engine = context;
 	struct engine_event event = {
 		.at = detail->at,
 		.kind = detail->kind == FAULT_EVENT_FIRST_HIT ? ENGINE_EVENT_FIRST_HIT
@@ -43,12 +42,21 @@ static void on_kernel_event(void *context, const struct fault_event *detail)
 
 	if (detail->rule >= FAULT_RULES_MAX)
 		return;
+	if (detail->kind == FAULT_EVENT_CLOSED) {
+		engine_gate_closed(engine, detail->cookie);
+		return;
+	}
 	if (detail->kind == FAULT_EVENT_BUDGET) {
 		engine_end_budget(engine, detail);
 		return;
 	}
 	event.rules = 1ULL << detail->rule;
 	engine_report(engine, &event);
+}
+
+static void on_kernel_event(void *context, const struct fault_event *detail)
+{
+	engine_take_event(context, detail);
 }
 
 static void read_kernel_events(struct engine *engine)
@@ -308,6 +316,7 @@ struct loop {
 	int ring;	/* -1: not watched */
 	int targets;	/* likewise */
 	int interfaces; /* likewise */
+	int gate;	/* likewise */
 };
 
 static int watch(const struct loop *loop, int fd)
@@ -323,6 +332,7 @@ static int watch_run(const struct engine *engine, struct loop *loop)
 	int ring = engine->programs ? programs_events_fd(engine->programs) : -1, r = 0;
 	int interfaces = engine->programs ? programs_interfaces_fd(engine->programs) : -1;
 	int targets = engine->targets ? targets_fd(engine->targets) : -1;
+	int gate = engine->gate.running ? engine->gate.channel : -1;
 
 	if (ring >= 0 && loop->ring < 0)
 		r = watch(loop, ring);
@@ -333,6 +343,9 @@ static int watch_run(const struct engine *engine, struct loop *loop)
 	if (!r && targets >= 0 && loop->targets < 0)
 		r = watch(loop, targets);
 	loop->targets = targets;
+	if (!r && gate >= 0 && loop->gate < 0)
+		r = watch(loop, gate);
+	loop->gate = gate;
 	return r;
 }
 
@@ -411,6 +424,7 @@ static int turn(struct engine *engine, struct loop *loop)
 	engine_read_targets(engine);
 	read_kernel_events(engine);
 	read_interfaces(engine);
+	engine_gate_read(engine);
 	engine_tick(engine, clock_boottime_ns());
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.fd == loop->signals)
@@ -429,13 +443,14 @@ static int turn(struct engine *engine, struct loop *loop)
 int engine_run(int channel, const struct engine_settings *settings, struct failure *failure)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	struct loop loop = {-1, -1, -1, -1, -1, -1};
+	struct loop loop = {-1, -1, -1, -1, -1, -1, -1};
 	int r;
 
 	if (!engine)
 		return fail(failure, -ENOMEM, "out of memory");
 	engine->channel = channel;
 	engine->settings = settings;
+	engine->gate = ENGINE_GATE_NONE;
 	r = loop_open(&loop, engine);
 	while (!r)
 		r = turn(engine, &loop);

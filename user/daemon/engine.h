@@ -13,6 +13,7 @@ struct engine_settings {
 	const char *cgroup_root;  /* cgroup below the mount that a plan without a scope means */
 	const char *runtime_root; /* where the files of container runtimes are; NULL: the host's */
 	const struct policy *policy;
+	int helper; /* the helper process's channel, borrowed; -1: there is no gate */
 };
 
 /*

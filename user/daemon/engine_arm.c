@@ -11,6 +11,18 @@
 /* Longer than loading takes. */
 #define ARMING_NS (60 * NS_PER_S)
 
+static int check_terminate(const struct policy *policy, const struct draft *draft, __u32 rule,
+			   struct failure *failure)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < draft->matches_count; i++)
+		if (draft->matches[i].owner == rule &&
+		    draft->matches[i].dimension == ENGINE_DIMENSION_NAME)
+			r = policy_check_terminate(policy, draft->matches[i].text, failure);
+	return r;
+}
+
 static int check_policy(const struct engine *engine, bool whole_host, struct failure *failure)
 {
 	const struct policy *policy = engine->settings->policy;
@@ -20,8 +32,15 @@ static int check_policy(const struct engine *engine, bool whole_host, struct fai
 
 	if (!r)
 		r = policy_check_scope(policy, whole_host, failure);
-	for (__u32 i = 0; !r && i < draft->rules_count; i++)
-		r = policy_check_effect(policy, draft->rules[i].rule.effect, failure);
+	for (__u32 i = 0; !r && i < draft->rules_count; i++) {
+		const struct fault_rule *rule = &draft->rules[i].rule;
+
+		r = policy_check_effect(policy, rule->effect, failure);
+		if (!r)
+			r = policy_check_gate(policy, rule->gate, failure);
+		if (!r && rule->gate & FAULT_GATE_TLS)
+			r = check_terminate(policy, draft, i, failure);
+	}
 	return r;
 }
 
@@ -161,6 +180,8 @@ static void retire(struct engine *engine)
 /* Back to nothing, whatever was reached. */
 static void forget(struct engine *engine)
 {
+	if (engine->programs)
+		engine_gate_stop(engine);
 	retire(engine);
 	engine->control = NULL;
 	engine->windows = NULL;
@@ -201,6 +222,8 @@ int engine_arm(struct engine *engine, __u64 now, struct failure *failure)
 		r = find_targets(engine, whole_host, failure);
 	if (!r)
 		r = load(engine, now, failure);
+	if (!r)
+		r = engine_gate_start(engine, failure);
 	if (!r)
 		r = start(engine, failure);
 	if (r) {

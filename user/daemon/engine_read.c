@@ -34,6 +34,8 @@ static int read_live(struct engine *engine, __u32 rule, struct engine_rule_statu
 
 	if (r)
 		return r;
+	engine_gate_sync(engine);
+	engine_gate_add_counters(engine, rule, &status.counters);
 	status.window.starts_at = window->starts_at;
 	status.window.ends_at = window->ends_at;
 	status.window.first_hit_at = window->first_hit_at;

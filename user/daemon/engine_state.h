@@ -6,6 +6,7 @@
 #include "user/base/clock.h"
 #include "user/daemon/bpf.h"
 #include "user/daemon/engine.h"
+#include "user/daemon/helper.h"
 #include "user/daemon/targets.h"
 
 /* After this much time without a lease the run is over, not only its effects. */
@@ -14,6 +15,23 @@
 #define ENGINE_RETIRE_NS (2 * NS_PER_S)
 /* Buckets of the series that are older than this are deleted. */
 #define ENGINE_SERIES_KEEP_NS (120 * NS_PER_S)
+
+/* Between two looks at whether the gate still beats. */
+#define ENGINE_GATE_LOOK_NS (20 * NS_PER_MS)
+
+/* The gate, while a run needs it. */
+struct gate_link {
+	bool running;
+	int channel;   /* to it; -1: none */
+	int other_end; /* of its socket: silent */
+	pid_t pid;
+	__u64 looked_at; /* ns: whether it beats */
+	bool silent;	 /* it did not */
+	bool synced;	 /* what was asked of it by GATE_SYNC has come */
+	bool measured;	 /* in this round: how much waits for its clients */
+	struct fault_counters counters[FAULT_RULES_MAX]; /* what it has counted */
+};
+#define ENGINE_GATE_NONE ((struct gate_link){.channel = -1, .other_end = -1})
 
 struct engine {
 	int channel; /* borrowed */
@@ -29,6 +47,7 @@ struct engine {
 	bool scope_is_everything;
 	__u64 open;	    /* rules whose window was opened and has not been reported as ended */
 	__u32 series_swept; /* buckets below this one are deleted */
+	struct gate_link gate;
 	/* A run that is over, but holds open connections: unloaded at `retired_until`. */
 	struct programs *retired;
 	__u64 retired_until;
@@ -88,7 +107,27 @@ int engine_series(struct engine *engine, struct engine_series *series, __u64 now
 int engine_shadow(struct engine *engine, struct engine_shadow *shadow, struct failure *failure);
 void engine_sweep_series(struct engine *engine, __u64 now);
 
+/* engine_gate.c */
+/* Starts the gate when the armed programs need it, which must not be published yet. 0 or -errno. */
+int engine_gate_start(struct engine *engine, struct failure *failure);
+/* Lets it wind up and end by itself. */
+void engine_gate_stop(struct engine *engine);
+/* Does what it asks for. */
+void engine_gate_read(struct engine *engine);
+/* The kernel says that the client of a diverted connection closes it. */
+void engine_gate_closed(struct engine *engine, __u64 cookie);
+/* Looks whether it beats, and when it is to be asked again (UINT64_MAX: never). */
+void engine_gate_tick(struct engine *engine, __u64 now);
+__u64 engine_gate_next(const struct engine *engine);
+/* Has it say what it has counted so far; a gate that does not answer soon is not waited for. */
+void engine_gate_sync(struct engine *engine);
+/* Adds what it has counted of a rule. */
+void engine_gate_add_counters(const struct engine *engine, __u32 rule,
+			      struct fault_counters *counters);
+
 /* engine.c: sends an event to the peer. */
 void engine_report(struct engine *engine, const struct engine_event *event);
+/* Takes what a kernel program has reported, or would have. */
+void engine_take_event(struct engine *engine, const struct fault_event *detail);
 
 #endif

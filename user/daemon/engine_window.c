@@ -207,6 +207,7 @@ void engine_tick(struct engine *engine, __u64 now)
 		engine_forget_retired(engine);
 	if (!engine->control)
 		return;
+	engine_gate_tick(engine, now);
 	while ((at = next_end(engine, &rules, &cause)) <= now)
 		engine_lift(engine, rules, cause, at);
 	deadline = engine->control->deadline;
@@ -224,6 +225,7 @@ __u64 engine_next(const struct engine *engine)
 
 	if (!engine->control)
 		return next;
+	next = earlier(next, engine_gate_next(engine));
 	next = earlier(next, engine->control->deadline);
 	next = earlier(next, engine->control->lease_until + ENGINE_LEASE_GRACE_NS);
 	return earlier(next, next_end(engine, &rules, &cause));

@@ -2,6 +2,7 @@
 #include "user/daemon/existing.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -219,4 +220,49 @@ int existing_reset(existing_judge_fn judge, void *context, uint64_t *ret_found, 
 	*ret_found = found;
 	*ret_reset = reset;
 	return r;
+}
+
+static bool is_mapped(const uint8_t address[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return !memcmp(address, mapped, sizeof(mapped));
+}
+
+/* Dual-stack sockets are found as what they were opened for, so both families are tried. */
+static int destroy_as(struct nl_sock *netlink, const struct existing_ends *ends, uint8_t family,
+		      struct failure *failure)
+{
+	struct found_socket found = {.family = family, .state = TCP_ESTABLISHED};
+	size_t skip = family == AF_INET ? 12 : 0;
+
+	found.id.idiag_sport = htons(ends->local_port);
+	found.id.idiag_dport = htons(ends->remote_port);
+	memcpy(found.id.idiag_src, ends->local + skip, 16 - skip);
+	memcpy(found.id.idiag_dst, ends->remote + skip, 16 - skip);
+	found.id.idiag_cookie[0] = (uint32_t)ends->cookie;
+	found.id.idiag_cookie[1] = (uint32_t)(ends->cookie >> 32);
+	return destroy(netlink, &found, failure);
+}
+
+int existing_destroy(int netlink_fd, const struct existing_ends *ends, struct failure *failure)
+{
+	_cleanup_(cleanup_socket) struct nl_sock *netlink = nl_socket_alloc();
+	_cleanup_close_ int copy = -1;
+	int r;
+
+	if (!netlink)
+		return fail(failure, -ENOMEM, "out of memory");
+	if (netlink_fd < 0) {
+		r = nl_connect(netlink, NETLINK_SOCK_DIAG);
+	} else {
+		/* Freeing the socket closes its descriptor. */
+		copy = fcntl(netlink_fd, F_DUPFD_CLOEXEC, 0);
+		r = copy < 0 ? -NLE_BAD_SOCK
+			     : nl_socket_set_fd(netlink, NETLINK_SOCK_DIAG, TAKE_FD(copy));
+	}
+	if (r < 0)
+		return fail(failure, -EIO, "opening sock_diag: %s", nl_geterror(r));
+	r = is_mapped(ends->remote) ? destroy_as(netlink, ends, AF_INET, failure) : 0;
+	return r ? r : destroy_as(netlink, ends, AF_INET6, failure);
 }

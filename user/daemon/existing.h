@@ -36,4 +36,17 @@ typedef enum existing_verdict (*existing_judge_fn)(void *context,
 int existing_reset(existing_judge_fn judge, void *context, uint64_t *ret_found, uint64_t *ret_reset,
 		   struct failure *failure);
 
+/* A connection by its two ends; addresses v4-mapped for IPv4. */
+struct existing_ends {
+	uint8_t local[16], remote[16];
+	uint16_t local_port, remote_port;
+	uint64_t cookie; /* of the socket: another one between these ends is spared */
+};
+
+/*
+ * Destroys one connection. `netlink`: a NETLINK_SOCK_DIAG socket of its network namespace,
+ * borrowed; -1: the calling process's own. 1: destroyed; 0: gone already; -errno with the cause.
+ */
+int existing_destroy(int netlink, const struct existing_ends *ends, struct failure *failure);
+
 #endif

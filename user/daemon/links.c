@@ -77,9 +77,7 @@ static int attach_at(int program, unsigned int index, bool egress, int *ret_link
 		return 0;
 	}
 	if (link == -EINVAL)
-		return fail(failure, -EOPNOTSUPP,
-			    "reset, cut, rate and dns need tcx, which this kernel has not: Linux "
-			    "6.6 is the first with it");
+		return fail(failure, -EOPNOTSUPP, LINKS_NEED_TCX);
 	return fail(failure, link, "attaching at interface %u: %s", index, strerror(-link));
 }
 

@@ -11,6 +11,11 @@
 #include "kernel/contract.h"
 #include "user/base/failure.h"
 
+/* Why a kernel without tcx refuses them. */
+#define LINKS_NEED_TCX                                                                             \
+	"reset, cut, rate, corrupt, dns and forwarded traffic need tcx, which this kernel has "    \
+	"not: Linux 6.6 is the first with it"
+
 struct links;
 
 struct links_programs {

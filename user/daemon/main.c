@@ -18,6 +18,7 @@
 #include "user/daemon/bpf.h"
 #include "user/daemon/cgroup.h"
 #include "user/daemon/engine.h"
+#include "user/daemon/helper.h"
 #include "user/daemon/identity.h"
 #include "user/daemon/listener.h"
 #include "user/daemon/notify.h"
@@ -30,13 +31,16 @@ enum { CHANNEL_BUFFER = 4 << 20 };
 
 enum { EXIT_USAGE = 2 };
 
-enum { API_ENDS_WITHIN_MS = 1000 };
+enum { CHILD_ENDS_WITHIN_MS = 1000 };
 
 struct options {
 	const char *socket;
 	const char *group;
 	const char *policy;
 	const char *user;
+	const char *gate_user;
+	const char *authority;
+	const char *trust;
 	const char *runtime_root; /* NULL: the host's own */
 	const char *cgroup_root;  /* as given: a directory; NULL: the top of cgroup2 */
 	enum log_level log_level;
@@ -49,6 +53,7 @@ struct daemon {
 	char *cgroup_root; /* below the mount */
 	uid_t uid;	   /* of the api process */
 	gid_t gid;
+	struct gate_identity gate;
 	gid_t group; /* of the socket */
 	int listener;
 };
@@ -69,6 +74,14 @@ static const struct argp_option option_table[] = {
 	{"policy", 'p', "PATH", 0, "Read the policy from PATH (default /etc/faultd/policy.yaml)",
 	 0},
 	{"user", 'u', "NAME", 0, "Run the api process as NAME (default faultd, else nobody)", 0},
+	{"gate-user", 'G', "NAME", 0,
+	 "Run the gate process as NAME (default faultd-gate, else nobody)", 0},
+	{"authority", 'a', "DIRECTORY", 0,
+	 "Sign certificates by ca.key and ca.crt in DIRECTORY (default /var/lib/faultd/ca)", 0},
+	{"trust", 't', "PATH", 0,
+	 "Judge real servers by the certificates in PATH (default "
+	 "/etc/ssl/certs/ca-certificates.crt)",
+	 0},
 	{"cgroup-root", 'c', "PATH", 0,
 	 "What the whole host means: the cgroup directory PATH (default: the top of cgroup2)", 0},
 	{"runtime-root", 'r', "PATH", 0,
@@ -105,6 +118,15 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case 'u':
 		options->user = argument;
 		return 0;
+	case 'G':
+		options->gate_user = argument;
+		return 0;
+	case 'a':
+		options->authority = argument;
+		return 0;
+	case 't':
+		options->trust = argument;
+		return 0;
 	case 'c':
 		options->cgroup_root = argument;
 		return 0;
@@ -131,20 +153,38 @@ static const struct argp argp = {
 	.doc = "Inject faults into this host's outgoing traffic, for faultctl.",
 };
 
-static int find_user(struct daemon *daemon, struct failure *failure)
+/* `given` or, where that is NULL, `usual` or nobody. */
+static int find_one_user(const char *given, const char *usual, uid_t *ret_uid, gid_t *ret_gid,
+			 struct failure *failure)
 {
-	const char *given = daemon->options.user, *name = given ? given : "faultd";
-	int r = identity_find_user(name, &daemon->uid, &daemon->gid);
+	const char *name = given ? given : usual;
+	int r = identity_find_user(name, ret_uid, ret_gid);
 
 	if (r == -ENOENT && !given) {
 		name = "nobody";
-		r = identity_find_user(name, &daemon->uid, &daemon->gid);
+		r = identity_find_user(name, ret_uid, ret_gid);
 	}
 	if (r)
 		return fail(failure, r, "user '%s': %s", name,
 			    r == -ENOENT ? "there is none" : strerror(-r));
+	return 0;
+}
+
+static int find_users(struct daemon *daemon, struct failure *failure)
+{
+	int r = find_one_user(daemon->options.user, "faultd", &daemon->uid, &daemon->gid, failure);
+
+	if (!r)
+		r = find_one_user(daemon->options.gate_user, "faultd-gate", &daemon->gate.uid,
+				  &daemon->gate.gid, failure);
+	if (r)
+		return r;
 	if (!daemon->uid)
 		return fail(failure, -EINVAL, "the api process must not be root");
+	if (!daemon->gate.uid)
+		return fail(failure, -EINVAL, "the gate process must not be root");
+	daemon->gate.authority = daemon->options.authority;
+	daemon->gate.trust = daemon->options.trust;
 	return 0;
 }
 
@@ -190,7 +230,7 @@ static int prepare(struct daemon *daemon, struct failure *failure)
 	/* Before anything else looks at the outside. */
 	r = policy_load(daemon->options.policy, &daemon->policy, failure);
 	if (!r)
-		r = find_user(daemon, failure);
+		r = find_users(daemon, failure);
 	if (!r)
 		r = find_group(daemon, failure);
 	if (!r)
@@ -243,13 +283,80 @@ static void log_libbpf(const char *text)
 	log_debug("libbpf: %s", text);
 }
 
-static int run_engine(const struct daemon *daemon, int channel, struct failure *failure)
+/* Likewise. */
+static int run_helper(const struct daemon *daemon, int channel, pid_t parent)
+{
+	struct failure failure = {};
+	int r;
+
+	/* What the engine holds ends with the engine. */
+	if (channel != STDERR_FILENO + 1 && dup2(channel, STDERR_FILENO + 1) < 0)
+		return EXIT_FAILURE;
+	channel = STDERR_FILENO + 1;
+	closefrom(channel + 1);
+	log_setup("faultd-helper", daemon->options.log_level);
+	prctl(PR_SET_NAME, "faultd-helper");
+	r = helper_serve(channel, &daemon->gate, parent, &failure);
+	if (r != -EPIPE)
+		log_error("%s", failure.text);
+	return EXIT_FAILURE;
+}
+
+/* A process that was split off, and this one's end of the channel to it. */
+struct child {
+	pid_t pid;
+	int channel;
+};
+
+static int start_child(const struct daemon *daemon,
+		       int (*run)(const struct daemon *daemon, int channel, pid_t parent),
+		       struct child *ret_child, struct failure *failure)
+{
+	const int size = CHANNEL_BUFFER;
+	pid_t parent = getpid(), pid;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return fail(failure, -errno, "making a channel: %s", strerror(errno));
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	pid = fork();
+	if (pid < 0) {
+		int r = -errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		return fail(failure, r, "starting a process: %s", strerror(-r));
+	}
+	if (!pid) {
+		close(pair[0]);
+		_exit(run(daemon, pair[1], parent));
+	}
+	close(pair[1]);
+	*ret_child = (struct child){pid, pair[0]};
+	return 0;
+}
+
+/* A child ends by itself when its channel is closed. One that does not is not waited for. */
+static void end_child(const struct child *child)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, child->pid, 0);
+	struct pollfd ended = {.fd = fd, .events = POLLIN};
+
+	close(child->channel);
+	if (fd < 0 || poll(&ended, 1, CHILD_ENDS_WITHIN_MS) != 1)
+		kill(child->pid, SIGKILL);
+	waitpid(child->pid, NULL, 0);
+}
+
+static int run_engine(const struct daemon *daemon, const struct child *api,
+		      const struct child *helper, struct failure *failure)
 {
 	const struct engine_settings settings = {
 		.cgroup_mount = daemon->cgroup_mount,
 		.cgroup_root = daemon->cgroup_root,
 		.runtime_root = daemon->options.runtime_root,
 		.policy = &daemon->policy,
+		.helper = helper->channel,
 	};
 	int r = privilege_keep_engine(failure);
 
@@ -258,44 +365,25 @@ static int run_engine(const struct daemon *daemon, int channel, struct failure *
 	programs_set_log(log_libbpf);
 	notify_ready("nothing is armed");
 	log_info("serving %s", daemon->options.socket);
-	r = engine_run(channel, &settings, failure);
+	r = engine_run(api->channel, &settings, failure);
 	notify_stopping();
 	return r;
 }
 
-/* The api process ends by itself when the channel is closed. One that does not is not waited for.
- */
-static void end_api(pid_t child)
-{
-	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, child, 0);
-	struct pollfd ended = {.fd = fd, .events = POLLIN};
-
-	if (fd < 0 || poll(&ended, 1, API_ENDS_WITHIN_MS) != 1)
-		kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-}
-
 static int split(const struct daemon *daemon, struct failure *failure)
 {
-	const int size = CHANNEL_BUFFER;
-	pid_t parent = getpid(), child;
-	int pair[2], r;
+	struct child api, helper;
+	int r = start_child(daemon, run_api, &api, failure);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return fail(failure, -errno, "making the channel: %s", strerror(errno));
-	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	child = fork();
-	if (child < 0)
-		return fail(failure, -errno, "starting the api process: %s", strerror(errno));
-	if (!child) {
-		close(pair[0]);
-		_exit(run_api(daemon, pair[1], parent));
-	}
-	close(pair[1]);
+	if (r)
+		return r;
 	close(daemon->listener);
-	r = run_engine(daemon, pair[0], failure);
-	close(pair[0]);
-	end_api(child);
+	r = start_child(daemon, run_helper, &helper, failure);
+	if (!r) {
+		r = run_engine(daemon, &api, &helper, failure);
+		end_child(&helper);
+	}
+	end_child(&api);
 	return r;
 }
 
@@ -306,6 +394,8 @@ int main(int argc, char **argv)
 			{
 				.socket = "/run/faultd/faultd.sock",
 				.policy = "/etc/faultd/policy.yaml",
+				.authority = "/var/lib/faultd/ca",
+				.trust = "/etc/ssl/certs/ca-certificates.crt",
 				.log_level = LOG_LEVEL_INFO,
 			},
 		.listener = -1,

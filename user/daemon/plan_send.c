@@ -64,6 +64,17 @@ static __u16 rule_flags(const struct plan_rule *rule)
 	return flags;
 }
 
+static struct engine_gate gate_of(const struct plan_rule *rule)
+{
+	return (struct engine_gate){
+		.delay_ns = rule->delay.time_ns,
+		.jitter_ns = rule->delay.jitter_ns,
+		.distribution = (__u8)rule->delay.distribution,
+		.certificate = (__u8)rule->certificate,
+		.expand = rule->expand,
+	};
+}
+
 static int send_rule(struct sender *sender, const struct plan_rule *rule, __u32 index)
 {
 	struct engine_rule *message = &next(sender, ENGINE_RULE)->u.rule;
@@ -81,7 +92,10 @@ static int send_rule(struct sender *sender, const struct plan_rule *rule, __u32 
 	message->rule.reject = (__u8)rule->reject;
 	message->rule.reject_cost = rule->reject_cost;
 	message->rule.after = rule->after;
+	message->rule.every = rule->every;
 	message->rule.rate = rule->rate;
+	message->rule.gate = plan_rule_gate(rule);
+	message->gate = gate_of(rule);
 	message->rule.capacity = rule->capacity;
 	message->rule.burst = rule->burst;
 	message->rule.shape = rule->shape;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "user/daemon/policy.h"
 
+#include <string.h>
+
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/number.h"
@@ -11,6 +13,7 @@ void policy_defaults(struct policy *ret_policy)
 		.longest_duration_ns = 3600 * NS_PER_S,
 		.longest_lease_ns = 60 * NS_PER_S,
 		.allow_whole_host = true,
+		.allow_gate = true,
 		.effects = (1U << FAULT_EFFECT_COUNT) - 1,
 	};
 }
@@ -20,6 +23,7 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->protect_count; i++)
 		plan_protect_free(&policy->protect[i]);
 	free(policy->protect);
+	strings_free(&policy->terminate);
 	free(policy->users);
 	free(policy->groups);
 	*policy = (struct policy){};
@@ -70,6 +74,33 @@ int policy_check_effect(const struct policy *policy, enum fault_effect effect,
 	return fail(failure, -EACCES, "the policy does not allow the effect %s", name ? name : "?");
 }
 
+int policy_check_gate(const struct policy *policy, uint8_t gate, struct failure *failure)
+{
+	if (!gate || policy->allow_gate)
+		return 0;
+	return fail(failure, -EACCES, "the policy does not allow effects that need the gate");
+}
+
+/* Whether every name that `name` stands for is one that `allowed` stands for. */
+static bool name_within(const char *allowed, const char *name)
+{
+	size_t length = strlen(name), suffix = strlen(allowed) - 1;
+
+	if (!strcmp(allowed, name))
+		return true;
+	return allowed[0] == '*' && length > suffix && !strcmp(name + length - suffix, allowed + 1);
+}
+
+int policy_check_terminate(const struct policy *policy, const char *name, struct failure *failure)
+{
+	if (!policy->limits_terminate)
+		return 0;
+	for (size_t i = 0; i < policy->terminate.count; i++)
+		if (name_within(policy->terminate.items[i], name))
+			return 0;
+	return fail(failure, -EACCES, "the policy does not let TLS of %s be ended", name);
+}
+
 int policy_check_scope(const struct policy *policy, bool whole_host, struct failure *failure)
 {
 	if (!whole_host || policy->allow_whole_host)
@@ -108,6 +139,17 @@ const char *policy_find_protection(const struct plan_protect *protect, size_t co
 	return NULL;
 }
 
+static int check_rule_gate(const struct policy *policy, const struct plan_rule *rule,
+			   struct failure *failure)
+{
+	uint8_t gate = plan_rule_gate(rule);
+	int r = policy_check_gate(policy, gate, failure);
+
+	for (size_t i = 0; !r && gate & FAULT_GATE_TLS && i < rule->match.names.count; i++)
+		r = policy_check_terminate(policy, rule->match.names.items[i], failure);
+	return r;
+}
+
 int policy_check_plan(const struct policy *policy, const struct plan *plan, struct failure *failure)
 {
 	int r = policy_check_duration(policy, plan->duration_ns, plan->lease_ns, failure);
@@ -120,6 +162,8 @@ int policy_check_plan(const struct policy *policy, const struct plan *plan, stru
 							    &rule->match);
 
 		r = policy_check_effect(policy, rule->effect, failure);
+		if (!r)
+			r = check_rule_gate(policy, rule, failure);
 		if (!r && inside)
 			r = fail(failure, -EACCES,
 				 "fault '%s': its destination is protected by "

@@ -15,6 +15,10 @@ struct policy {
 	uint64_t longest_lease_ns;    /* default 60 s */
 	bool allow_whole_host;	      /* plans without a scope; default true */
 	__u32 effects;		      /* bit per enum fault_effect; default: all */
+	bool allow_gate;	      /* rules that need the gate; default true */
+	/* TLS may be ended for these names alone, "a.example" or "*.example"; or for every name */
+	bool limits_terminate;
+	struct strings terminate;
 	struct plan_protect *protect;
 	size_t protect_count;
 	/* Who may run; root always. Neither list: whoever can open the socket. */
@@ -51,6 +55,10 @@ int policy_check_duration(const struct policy *policy, uint64_t duration_ns, uin
 			  struct failure *failure);
 int policy_check_effect(const struct policy *policy, enum fault_effect effect,
 			struct failure *failure);
+/* `gate`: FAULT_GATE_* bits of a rule. */
+int policy_check_gate(const struct policy *policy, uint8_t gate, struct failure *failure);
+/* For a name, or names below one ("*.example"), of a rule that ends TLS. */
+int policy_check_terminate(const struct policy *policy, const char *name, struct failure *failure);
 int policy_check_scope(const struct policy *policy, bool whole_host, struct failure *failure);
 
 /*

@@ -50,8 +50,7 @@ static int read_lease(const struct yaml_node *node, struct policy *policy, struc
 	return read_duration(node, 60 * NS_PER_S, &policy->longest_lease_ns, failure);
 }
 
-static int read_whole_host(const struct yaml_node *node, struct policy *policy,
-			   struct failure *failure)
+static int read_flag(const struct yaml_node *node, bool *ret_flag, struct failure *failure)
 {
 	int r = need(node, YAML_TEXT, "true or false", failure);
 
@@ -59,8 +58,40 @@ static int read_whole_host(const struct yaml_node *node, struct policy *policy,
 		return r;
 	if (strcmp(node->text, "true") && strcmp(node->text, "false"))
 		return fail(failure, -EINVAL, "must be true or false, not '%.64s'", node->text);
-	policy->allow_whole_host = !strcmp(node->text, "true");
+	*ret_flag = !strcmp(node->text, "true");
 	return 0;
+}
+
+static int read_whole_host(const struct yaml_node *node, struct policy *policy,
+			   struct failure *failure)
+{
+	return read_flag(node, &policy->allow_whole_host, failure);
+}
+
+static int read_gate(const struct yaml_node *node, struct policy *policy, struct failure *failure)
+{
+	return read_flag(node, &policy->allow_gate, failure);
+}
+
+static int read_terminate(const struct yaml_node *node, struct policy *policy,
+			  struct failure *failure)
+{
+	int r = need(node, YAML_LIST, "a list of names", failure);
+
+	policy->limits_terminate = true;
+	for (size_t i = 0; !r && i < node->count; i++) {
+		char name[NAME_SIZE];
+
+		r = need(node->values[i], YAML_TEXT, "a name", failure);
+		if (r)
+			return r;
+		if (name_parse(node->values[i]->text, name, NULL))
+			return fail(failure, -EINVAL, "'%.64s' is no host name",
+				    node->values[i]->text);
+		if (strings_add(&policy->terminate, name))
+			return fail(failure, -ENOMEM, "out of memory");
+	}
+	return r;
 }
 
 static int read_effects(const struct yaml_node *node, struct policy *policy,
@@ -208,6 +239,7 @@ static const struct {
 	{"version", read_version},     {"longest duration", read_longest},
 	{"longest lease", read_lease}, {"allow whole host", read_whole_host},
 	{"effects", read_effects},     {"protect", read_protect},
+	{"allow gate", read_gate},     {"terminate", read_terminate},
 	{"users", read_users},	       {"groups", read_groups},
 };
 

@@ -84,6 +84,30 @@ static int limit(struct failure *failure)
 	return 0;
 }
 
+/* Last: a change of user forgets it. */
+static int die_with(pid_t parent, struct failure *failure)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		return fail(failure, -errno, "tying this process to its parent: %s",
+			    strerror(errno));
+	if (getppid() != parent)
+		return fail(failure, -ESRCH, "the parent process is gone");
+	return 0;
+}
+
+int privilege_keep_helper(pid_t parent, struct failure *failure)
+{
+	/* CAP_NET_ADMIN: a socket that destroys others needs it of whoever opens it. CAP_KILL: the
+	 * signal at this process's death must reach a gate of another user. */
+	static const cap_value_t keep[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_NET_ADMIN, CAP_SETUID,
+					   CAP_SETGID,	  CAP_SETPCAP,	  CAP_KILL};
+	int r = bound(keep, ARRAY_SIZE(keep), failure);
+
+	if (!r)
+		r = keep_only(keep, ARRAY_SIZE(keep), failure);
+	return r ? r : die_with(parent, failure);
+}
+
 int privilege_drop(uid_t uid, gid_t gid, pid_t parent, struct failure *failure)
 {
 	int r = limit(failure);
@@ -100,11 +124,5 @@ int privilege_drop(uid_t uid, gid_t gid, pid_t parent, struct failure *failure)
 	r = keep_only(NULL, 0, failure);
 	if (r)
 		return r;
-	/* Last: a change of user forgets it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
-		return fail(failure, -errno, "tying this process to its parent: %s",
-			    strerror(errno));
-	if (getppid() != parent)
-		return fail(failure, -ESRCH, "the engine is gone");
-	return 0;
+	return die_with(parent, failure);
 }

@@ -16,6 +16,13 @@
 int privilege_keep_engine(struct failure *failure);
 
 /*
+ * Keeps what the helper needs (user/daemon/helper.h): CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_NET_ADMIN,
+ * CAP_SETUID, CAP_SETGID, CAP_SETPCAP and CAP_KILL. Sets no_new_privs, dies with its parent, which
+ * must be `parent`. -EPERM when one of them is not there to keep, -ESRCH when the parent is gone.
+ */
+int privilege_keep_helper(pid_t parent, struct failure *failure);
+
+/*
  * Becomes `uid` and `gid` with no other group and no capability, no_new_privs, no core files, and
  * dies with its parent, which must be `parent`. -ESRCH when that is gone already.
  */

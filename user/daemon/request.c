@@ -57,8 +57,10 @@ static int check_begin(const struct engine_request *request, struct failure *fai
 }
 
 /* The plan's own checks, on what has come over the channel. */
-static int check_effect(const struct fault_rule *rule, struct failure *failure)
+static int check_effect(const struct engine_rule *message, struct failure *failure)
 {
+	const struct fault_rule *rule = &message->rule;
+	const struct engine_gate *gate = &message->gate;
 	const struct plan_rule values = {
 		.effect = rule->effect,
 		.share = rule->share,
@@ -73,9 +75,19 @@ static int check_effect(const struct fault_rule *rule, struct failure *failure)
 		.reject_cost = rule->reject_cost,
 		.reject = rule->reject,
 		.shape = rule->shape,
+		.every = rule->every,
+		.delay = {gate->delay_ns, gate->jitter_ns, gate->distribution,
+			  rule->gate & FAULT_GATE_FIRST},
+		.certificate = gate->certificate,
+		.terminate = rule->gate & FAULT_GATE_TLS,
+		.expand = gate->expand,
 	};
+	int r = plan_effect_check(&values, failure);
 
-	return plan_effect_check(&values, failure);
+	if (!r && plan_rule_gate(&values) != rule->gate)
+		r = fail(failure, -EINVAL, "gate bits 0x%x do not belong to the effect",
+			 rule->gate);
+	return r;
 }
 
 static int check_rule(const struct engine_request *request, struct failure *failure)
@@ -97,9 +109,11 @@ static int check_rule(const struct engine_request *request, struct failure *fail
 		return fail(failure, -ERANGE, "a share or loss above %u", FAULT_SHARE_ALWAYS);
 	if (rule->rule.methods >> FAULT_METHOD_COUNT)
 		return fail(failure, -EINVAL, "method bits 0x%x", rule->rule.methods);
-	if (rule->rule.padding[0] || rule->rule.padding[1] || rule->rule.shape.padding)
+	if (rule->rule.padding || rule->rule.shape.padding ||
+	    memcmp(rule->gate.padding, (__u8[sizeof(rule->gate.padding)]){},
+		   sizeof(rule->gate.padding)))
 		return fail(failure, -EINVAL, "padding is not 0");
-	r = check_effect(&rule->rule, failure);
+	r = check_effect(rule, failure);
 	if (r)
 		return r;
 	if (rule->existing >= PLAN_EXISTING_COUNT)

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "user/base/cleanup.h"
@@ -30,7 +31,50 @@ static const char *const allowed[] = {
 	"getsockopt", "setsockopt", "poll", "ppoll", "ppoll_time64", "select", "_newselect",
 	"pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait"};
 
-/* Nothing in this process has a use for these. */
+/* Of the gate: its memory, and what is open already. Nothing opens, binds or connects. */
+static const char *const allowed_gate[] = {"brk",
+					   "munmap",
+					   "mremap",
+					   "madvise",
+					   "futex",
+					   "futex_time64",
+					   "exit",
+					   "exit_group",
+					   "rt_sigreturn",
+					   "restart_syscall",
+					   "getrandom",
+					   "getpid",
+					   "gettid",
+					   "tgkill",
+					   "rt_sigprocmask",
+					   "clock_gettime",
+					   "clock_gettime64",
+					   "clock_nanosleep",
+					   "clock_nanosleep_time64",
+					   "nanosleep",
+					   "gettimeofday",
+					   "time",
+					   "read",
+					   "write",
+					   "writev",
+					   "close",
+					   "fstat",
+					   "fstat64",
+					   "newfstatat",
+					   "ioctl",
+					   "sendto",
+					   "sendmsg",
+					   "recvfrom",
+					   "recvmsg",
+					   "getsockopt",
+					   "shutdown",
+					   "epoll_ctl",
+					   "epoll_wait",
+					   "epoll_pwait",
+					   "timerfd_settime",
+					   "timerfd_settime64"};
+
+/* Nothing in these processes has a use for these. */
 static const char *const deadly[] = {
 	/* Files and namespaces, code, other processes, identity. */
 	"execve",
@@ -95,20 +139,47 @@ static int add_limited(scmp_filter_ctx filter)
 	return r;
 }
 
-int sandbox_enter(struct failure *failure)
+/* Memory that is executed was there before. */
+static int limit_gate(scmp_filter_ctx filter)
+{
+	static const char *const names[] = {"mmap", "mmap2", "mprotect"};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(names); i++) {
+		int number = seccomp_syscall_resolve_name(names[i]);
+
+		if (number >= 0)
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
+					     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	}
+	return r;
+}
+
+static int enter(const char *const names[], size_t count, int (*limit)(scmp_filter_ctx filter),
+		 struct failure *failure)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r;
 
 	if (!filter)
 		return fail(failure, -ENOMEM, "out of memory");
-	r = add_names(filter, SCMP_ACT_ALLOW, allowed, ARRAY_SIZE(allowed));
+	r = add_names(filter, SCMP_ACT_ALLOW, names, count);
 	if (!r)
 		r = add_names(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
 	if (!r)
-		r = add_limited(filter);
+		r = limit(filter);
 	if (!r)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
 	return r ? fail(failure, r, "installing the system call filter: %s", strerror(-r)) : 0;
+}
+
+int sandbox_enter(struct failure *failure)
+{
+	return enter(allowed, ARRAY_SIZE(allowed), add_limited, failure);
+}
+
+int sandbox_enter_gate(struct failure *failure)
+{
+	return enter(allowed_gate, ARRAY_SIZE(allowed_gate), limit_gate, failure);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The api process's system calls (the gate to libseccomp). */
+/* The unprivileged processes' system calls (the gate to libseccomp). */
 #ifndef DAEMON_SANDBOX_H
 #define DAEMON_SANDBOX_H
 
@@ -11,5 +11,11 @@
  * reading only. Before any thread is started; needs no_new_privs. 0 or -errno.
  */
 int sandbox_enter(struct failure *failure);
+
+/*
+ * For the gate: it uses the memory and the descriptors that it has and is handed, waits and tells
+ * the time. Nothing can be opened, bound, connected or executed. Likewise.
+ */
+int sandbox_enter_gate(struct failure *failure);
 
 #endif

@@ -206,7 +206,7 @@ static int take_template(struct loader *loader, const struct yaml_node *const *n
 	if (!problems)
 		return -ENOMEM;
 	for (size_t i = 0; i < ANSWER_COUNT; i++) {
-		if (!nodes[i] || i == ANSWER_TEMPLATE)
+		if (!nodes[i] || i == ANSWER_TEMPLATE || i == ANSWER_TLS || i == ANSWER_EXPAND)
 			continue;
 		diagnose(loader->diagnostics, nodes[i]->at, "'%s' cannot stand beside 'template'",
 			 schema_answer.keys[i].key);

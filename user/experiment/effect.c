@@ -7,9 +7,6 @@
 #include "user/base/similar.h"
 #include "user/experiment/load.h"
 
-/* Effects that the design names and this version has not. */
-static const char *const later_effects[] = {"delay", "drip", "certificate", "corrupt"};
-
 /* Effects that are a word by themselves; the others are a mapping, and reset is either. */
 static const enum fault_effect plain_effects[] = {FAULT_EFFECT_REFUSE, FAULT_EFFECT_UNREACHABLE,
 						  FAULT_EFFECT_DROP, FAULT_EFFECT_HANG,
@@ -19,20 +16,13 @@ static const enum fault_effect mapped_effects[] = {
 	[EFFECT_ALERT] = FAULT_EFFECT_ALERT,	   [EFFECT_RESET] = FAULT_EFFECT_RESET,
 	[EFFECT_CUT] = FAULT_EFFECT_CUT,	   [EFFECT_STALL] = FAULT_EFFECT_STALL,
 	[EFFECT_RATE] = FAULT_EFFECT_RATE,	   [EFFECT_DNS] = FAULT_EFFECT_DNS,
-	[EFFECT_OVERLOAD] = FAULT_EFFECT_OVERLOAD,
+	[EFFECT_OVERLOAD] = FAULT_EFFECT_OVERLOAD, [EFFECT_DELAY] = FAULT_EFFECT_DELAY,
+	[EFFECT_DRIP] = FAULT_EFFECT_DRIP,	   [EFFECT_CERTIFICATE] = FAULT_EFFECT_CERTIFICATE,
+	[EFFECT_CORRUPT] = FAULT_EFFECT_CORRUPT,
 };
 _Static_assert(ARRAY_SIZE(mapped_effects) == EFFECT_KEY_COUNT, "an effect's mapping is missing");
 _Static_assert(ARRAY_SIZE(plain_effects) + ARRAY_SIZE(mapped_effects) == FAULT_EFFECT_COUNT,
 	       "an effect is neither a word nor a mapping");
-
-static bool is_later(const char *word)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(later_effects); i++) {
-		if (strcmp(later_effects[i], word) == 0)
-			return true;
-	}
-	return false;
-}
 
 static bool is_plain(enum fault_effect effect)
 {
@@ -54,18 +44,13 @@ static bool is_mapped(enum fault_effect effect)
 
 #define EFFECT_LIST                                                                                \
 	"refuse, unreachable, drop, hang, reset, {loss: ...}, {answer: ...}, {alert: ...}, "       \
-	"{cut: ...}, {stall: ...}, {rate: ...}, {dns: ...}, {overload: ...}"
+	"{cut: ...}, {stall: ...}, {rate: ...}, {dns: ...}, {overload: ...}, {delay: ...}, "       \
+	"{drip: ...}, {certificate: ...}, {corrupt: ...}"
 
 static void unknown_effect(const struct yaml_node *word, struct diagnostics *diagnostics)
 {
 	const char *best = NULL;
 
-	if (is_later(word->text)) {
-		diagnose(diagnostics, word->at, "effect '%s' is not supported by this version",
-			 word->text);
-		suggest(diagnostics, "it is one of %s", EFFECT_LIST);
-		return;
-	}
 	for (int i = 1; i < FAULT_EFFECT_COUNT; i++)
 		best = similar_better(word->text, best, plan_effect_name((enum fault_effect)i));
 	diagnose(diagnostics, word->at, "unknown effect '%s'", word->text);
@@ -128,6 +113,23 @@ static bool check_effect_key(const struct yaml_node *key, struct diagnostics *di
 	return true;
 }
 
+/* The answer of an overload, which the kernel alone carries out. */
+static int load_rejection(struct loader *loader, const struct yaml_node *node,
+			  struct plan_rule *rule)
+{
+	static const char *const others[] = {"tls", "expand"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (!yaml_has_key(node, others[i]))
+			continue;
+		diagnose(loader->diagnostics, node->at, "the answer of an overload has no '%s'",
+			 others[i]);
+		suggest(loader->diagnostics, "use it with the effect 'answer'");
+		return 0;
+	}
+	return load_answer(loader, node, rule);
+}
+
 /* One way of rejecting, and only one. */
 static int load_reject(struct loader *loader, const struct yaml_node *node,
 		       const struct yaml_node *const *nodes, struct plan_rule *rule)
@@ -142,7 +144,7 @@ static int load_reject(struct loader *loader, const struct yaml_node *node,
 	}
 	if (answer) {
 		rule->reject = FAULT_EFFECT_ANSWER;
-		return load_answer(loader, answer, rule);
+		return load_rejection(loader, answer, rule);
 	}
 	if (reject)
 		return plan_effect_by_name(reject->text, &rule->reject);
@@ -173,6 +175,27 @@ static int load_overload(struct loader *loader, const struct yaml_node *node,
 	return load_reject(loader, node, nodes, rule);
 }
 
+/* A duration, or a mapping. */
+static int load_delay(const struct yaml_node *node, struct plan_rule *rule,
+		      struct diagnostics *diagnostics)
+{
+	size_t before = diagnostics->total;
+	bool good;
+	int r;
+
+	if (node->kind == YAML_TEXT)
+		return schema_read_value(&schema_delay.keys[DELAY_TIME], node, &rule->delay.time_ns,
+					 &good, diagnostics);
+	r = schema_read(&schema_delay, node, node->at, rule, NULL, diagnostics);
+	if (r == 0 && diagnostics->total == before &&
+	    rule->delay.distribution == PLAN_DISTRIBUTION_UNIFORM &&
+	    rule->delay.jitter_ns > rule->delay.time_ns) {
+		diagnose(diagnostics, node->at, "the jitter is larger than the delay itself");
+		suggest(diagnostics, "lower 'jitter', or use 'distribution: pareto'");
+	}
+	return r;
+}
+
 static int load_after(const struct yaml_node *node, struct plan_rule *rule,
 		      struct diagnostics *diagnostics)
 {
@@ -194,6 +217,17 @@ static int load_parts(struct loader *loader, const struct yaml_node *const *node
 		return load_after(nodes[EFFECT_STALL], rule, loader->diagnostics);
 	if (nodes[EFFECT_OVERLOAD])
 		return load_overload(loader, nodes[EFFECT_OVERLOAD], rule);
+	if (nodes[EFFECT_DELAY])
+		return load_delay(nodes[EFFECT_DELAY], rule, loader->diagnostics);
+	if (nodes[EFFECT_DRIP])
+		return schema_read(&schema_drip, nodes[EFFECT_DRIP], nodes[EFFECT_DRIP]->at, rule,
+				   NULL, loader->diagnostics);
+	if (nodes[EFFECT_CERTIFICATE])
+		return plan_certificate_by_name(nodes[EFFECT_CERTIFICATE]->text,
+						&rule->certificate);
+	if (nodes[EFFECT_CORRUPT])
+		return schema_read(&schema_corrupt, nodes[EFFECT_CORRUPT],
+				   nodes[EFFECT_CORRUPT]->at, rule, NULL, loader->diagnostics);
 	return 0;
 }
 
@@ -251,13 +285,39 @@ static bool only_port(const struct plan_match *match, uint16_t port)
 	return match->ports_count > 0;
 }
 
+/* Whether the rule acts on nothing but requests and responses. */
+static bool is_inside_tls(const struct plan_rule *rule)
+{
+	return plan_effect_answers(rule->effect, rule->reject) || rule->effect == FAULT_EFFECT_DRIP;
+}
+
+static bool is_of_handshakes(enum fault_effect effect)
+{
+	return effect == FAULT_EFFECT_ALERT || effect == FAULT_EFFECT_CERTIFICATE;
+}
+
+static const char *instead_on_443(const struct plan_rule *rule)
+{
+	switch (rule->effect) {
+	case FAULT_EFFECT_OVERLOAD:
+		return "use 'reject: hang' or 'reject: refuse' without http";
+	case FAULT_EFFECT_ANSWER:
+		return "add 'tls: terminate' to the answer, or use alert, refuse or drop";
+	case FAULT_EFFECT_DRIP:
+		return "add 'tls: terminate' to the drip, or use rate";
+	case FAULT_EFFECT_DELAY:
+		return "leave http out: every request of the connection is delayed";
+	default:
+		return "use alert, refuse, drop, or hang without http";
+	}
+}
+
 void check_effect_fits(const struct plan_rule *rule, struct place at,
 		       struct diagnostics *diagnostics)
 {
 	const char *name = plan_effect_name(rule->effect);
 	const struct plan_match *match = &rule->match;
-
-	bool answers = plan_effect_answers(rule->effect, rule->reject);
+	bool tls = plan_rule_gate(rule) & FAULT_GATE_TLS;
 
 	if (match->udp && !(plan_effect_protocols(rule->effect, rule->reject) & 2)) {
 		diagnose(diagnostics, at, "effect '%s' acts on tcp only", name);
@@ -270,14 +330,17 @@ void check_effect_fits(const struct plan_rule *rule, struct place at,
 				? "match without http, or reject by an answer or a hang"
 				: "match by name, address or port without http, or use answer or "
 				  "hang");
-	} else if (only_port(match, 443) && (match->http || answers)) {
+	} else if (tls && match->names.count == 0) {
+		diagnose(diagnostics, at, "to end TLS needs a name");
+		suggest(diagnostics, "add 'name: store.example': the experiment's authority stands "
+				     "in for named servers only");
+	} else if (only_port(match, 443) && !tls && (match->http || is_inside_tls(rule))) {
 		diagnose(diagnostics, at,
 			 "effect '%s' cannot act on port 443: the request is inside TLS", name);
-		suggest(diagnostics, rule->effect == FAULT_EFFECT_OVERLOAD
-					     ? "use 'reject: hang' or 'reject: refuse' without http"
-					     : "use alert, refuse, drop, or hang without http");
-	} else if (only_port(match, 80) && rule->effect == FAULT_EFFECT_ALERT) {
-		diagnose(diagnostics, at, "effect 'alert' cannot act on port 80: there is no TLS");
+		suggest(diagnostics, "%s", instead_on_443(rule));
+	} else if (only_port(match, 80) && is_of_handshakes(rule->effect)) {
+		diagnose(diagnostics, at, "effect '%s' cannot act on port 80: there is no TLS",
+			 name);
 		suggest(diagnostics, "use answer, refuse, drop or hang");
 	}
 }

@@ -23,6 +23,13 @@ static bool is_dns(const struct reading *reading)
 	return reading->effect_good && reading->template.effect == FAULT_EFFECT_DNS;
 }
 
+/* Whether the effect means nothing where no name is. */
+static bool is_of_names(const struct reading *reading)
+{
+	return is_dns(reading) ||
+	       (reading->effect_good && reading->template.effect == FAULT_EFFECT_CERTIFICATE);
+}
+
 /* Of what is asked of a resolver only the name says where it leads. */
 static int narrow_to_names(struct plan_match *match)
 {
@@ -225,6 +232,21 @@ void forward_problem(const struct diagnostics *from, const char *kind, const str
 	suggest(diagnostics, "%s", first->suggestion);
 }
 
+/*
+ * An endpoint of a preset. TLS is ended for names alone: what is reached by address is plain HTTP
+ * as a rule, and is answered there.
+ */
+static int add_endpoint(struct reading *reading, struct plan_match *match, struct place at)
+{
+	bool terminate = reading->template.terminate;
+	int r;
+
+	reading->template.terminate = terminate && match->names.count > 0;
+	r = add_rule(reading, match, at);
+	reading->template.terminate = terminate;
+	return r;
+}
+
 static int add_preset_rules(struct reading *reading, const struct preset *preset,
 			    const struct plan_match *extra, struct place at)
 {
@@ -242,14 +264,15 @@ static int add_preset_rules(struct reading *reading, const struct preset *preset
 		_cleanup_(plan_match_free) struct plan_match match = {0};
 
 		r = merge_match(&preset->endpoints[i], extra, &match);
-		if (r == 0 && is_dns(reading) && match.names.count == 0)
+		if (r == 0 && is_of_names(reading) && match.names.count == 0)
 			continue;
 		if (r == 0)
-			r = add_rule(reading, &match, at);
+			r = add_endpoint(reading, &match, at);
 	}
 	if (r == 0 && preset->endpoints_count > 0 && fault->rules_count == before) {
 		diagnose(reading->loader->diagnostics, at,
-			 "preset '%s' has no name that a resolver is asked for", preset->name);
+			 "preset '%s' has no name, which effect '%s' needs", preset->name,
+			 plan_effect_name(reading->template.effect));
 		suggest(reading->loader->diagnostics,
 			"use another effect: it is reached by address");
 	}
@@ -346,6 +369,12 @@ static int load_fault(struct loader *loader, const struct yaml_node *key,
 		diagnose(loader->diagnostics, nodes[FAULT_EXISTING]->at,
 			 "effect 'dns' has no connections that could be reset");
 		suggest(loader->diagnostics, "leave 'existing' out");
+	}
+	if (r == 0 && reading.effect_good && plan_rule_gate(&reading.template) &&
+	    reading.template.existing == PLAN_EXISTING_ADOPT) {
+		diagnose(loader->diagnostics, nodes[FAULT_EXISTING]->at,
+			 "the gate sees connections from their beginning, it adopts none");
+		suggest(loader->diagnostics, "use 'existing: reset'");
 	}
 	if (r == 0 && nodes[FAULT_MATCH]) {
 		const struct yaml_node *match = nodes[FAULT_MATCH];

@@ -15,7 +15,9 @@ static const char *const effect_names[] = {
 	[FAULT_EFFECT_ALERT] = "alert",	      [FAULT_EFFECT_RESET] = "reset",
 	[FAULT_EFFECT_CUT] = "cut",	      [FAULT_EFFECT_STALL] = "stall",
 	[FAULT_EFFECT_RATE] = "rate",	      [FAULT_EFFECT_DNS] = "dns",
-	[FAULT_EFFECT_OVERLOAD] = "overload",
+	[FAULT_EFFECT_OVERLOAD] = "overload", [FAULT_EFFECT_DELAY] = "delay",
+	[FAULT_EFFECT_DRIP] = "drip",	      [FAULT_EFFECT_CERTIFICATE] = "certificate",
+	[FAULT_EFFECT_CORRUPT] = "corrupt",
 };
 _Static_assert(ARRAY_SIZE(effect_names) == FAULT_EFFECT_COUNT, "an effect has no name");
 
@@ -31,6 +33,20 @@ static const char *const reset_names[] = {
 	[FAULT_RESET_REQUEST] = "request",
 	[FAULT_RESET_LIVE] = "live",
 };
+
+static const char *const distribution_names[] = {
+	[PLAN_DISTRIBUTION_UNIFORM] = "uniform",
+	[PLAN_DISTRIBUTION_NORMAL] = "normal",
+	[PLAN_DISTRIBUTION_PARETO] = "pareto",
+};
+_Static_assert(ARRAY_SIZE(distribution_names) == PLAN_DISTRIBUTION_COUNT, "a name is missing");
+
+static const char *const certificate_names[] = {
+	[PLAN_CERTIFICATE_EXPIRED] = "expired",
+	[PLAN_CERTIFICATE_UNTRUSTED] = "untrusted",
+	[PLAN_CERTIFICATE_WRONG_NAME] = "wrong-name",
+};
+_Static_assert(ARRAY_SIZE(certificate_names) == PLAN_CERTIFICATE_COUNT, "a name is missing");
 
 /* RFC 8446, 6.2: the error alerts. The two closure alerts of 6.1 end a connection in peace. */
 static const struct {
@@ -326,5 +342,35 @@ int plan_reset_by_name(const char *name, enum fault_reset *ret_reset)
 	if (value < 0)
 		return value;
 	*ret_reset = (enum fault_reset)value;
+	return 0;
+}
+
+const char *plan_distribution_name(unsigned int distribution)
+{
+	return name_of(distribution_names, ARRAY_SIZE(distribution_names), distribution);
+}
+
+int plan_distribution_by_name(const char *name, unsigned int *ret_distribution)
+{
+	int value = value_of(distribution_names, ARRAY_SIZE(distribution_names), name);
+
+	if (value < 0)
+		return value;
+	*ret_distribution = (unsigned int)value;
+	return 0;
+}
+
+const char *plan_certificate_name(unsigned int certificate)
+{
+	return name_of(certificate_names, ARRAY_SIZE(certificate_names), certificate);
+}
+
+int plan_certificate_by_name(const char *name, unsigned int *ret_certificate)
+{
+	int value = value_of(certificate_names, ARRAY_SIZE(certificate_names), name);
+
+	if (value < 0)
+		return value;
+	*ret_certificate = (unsigned int)value;
 	return 0;
 }

@@ -55,6 +55,37 @@ enum plan_existing {
 	PLAN_EXISTING_COUNT = 3,
 };
 
+/*
+ * How long FAULT_EFFECT_DELAY holds back. With u, u1, u2 even on [0, 1):
+ *   uniform	time + jitter * (2 u - 1)
+ *   normal	time + jitter * sqrt(-2 ln(1 - u1)) * cos(2 pi u2): jitter is the deviation
+ *   pareto	time + 2 * jitter * ((1 - u)^(-1/3) - 1): Lomax of shape 3 above time, mean jitter
+ * What falls below 0 is 0, what goes beyond PLAN_DELAY_HIGHEST is that.
+ */
+enum plan_distribution {
+	PLAN_DISTRIBUTION_UNIFORM = 0,
+	PLAN_DISTRIBUTION_NORMAL = 1,
+	PLAN_DISTRIBUTION_PARETO = 2,
+	PLAN_DISTRIBUTION_COUNT = 3,
+};
+
+struct plan_delay {
+	uint64_t time_ns;   /* 1 ms to PLAN_DELAY_HIGHEST */
+	uint64_t jitter_ns; /* 0: always time_ns, whatever the distribution says */
+	unsigned int distribution;
+	bool at_connect; /* the connection's first message alone; else every request */
+};
+
+/* FAULT_EFFECT_CERTIFICATE: what is wrong with it. Each is by the experiment's authority, but for
+ * the one that is untrusted. */
+enum plan_certificate {
+	PLAN_CERTIFICATE_NONE = 0, /* of every other effect */
+	PLAN_CERTIFICATE_EXPIRED = 1,
+	PLAN_CERTIFICATE_UNTRUSTED = 2,
+	PLAN_CERTIFICATE_WRONG_NAME = 3,
+	PLAN_CERTIFICATE_COUNT = 4,
+};
+
 struct plan_rule {
 	char *fault; /* name of the fault in the experiment; several rules may share it */
 	struct plan_match match;
@@ -64,8 +95,14 @@ struct plan_rule {
 	uint8_t alert;		   /* FAULT_EFFECT_ALERT */
 	enum fault_dns dns;	   /* FAULT_EFFECT_DNS */
 	enum fault_reset reset_at; /* FAULT_EFFECT_RESET */
-	uint64_t after;		   /* bytes of the server; FAULT_EFFECT_CUT and _STALL */
-	uint64_t rate;		   /* bytes a second; FAULT_EFFECT_RATE */
+	uint64_t after;		   /* bytes of the server; FAULT_EFFECT_CUT, _STALL, _CORRUPT */
+	uint64_t every;		   /* bytes of which one is changed; FAULT_EFFECT_CORRUPT */
+	uint64_t rate;		   /* bytes a second; FAULT_EFFECT_RATE, _DRIP */
+	struct plan_delay delay;   /* FAULT_EFFECT_DELAY */
+	unsigned int certificate;  /* enum plan_certificate; FAULT_EFFECT_CERTIFICATE */
+	bool terminate; /* TLS is ended in the server's place, so that what is inside is seen:
+			   FAULT_EFFECT_ANSWER and _DRIP; always with _CERTIFICATE */
+	bool expand;	/* the answer holds ${...} to be filled in; FAULT_EFFECT_ANSWER */
 	/* FAULT_EFFECT_OVERLOAD; as in struct fault_rule */
 	uint64_t capacity;	  /* thousandths of a request a second */
 	uint64_t burst;		  /* requests */
@@ -111,6 +148,10 @@ struct plan {
 
 /* Bounds of what effects and shapes say, both included. */
 #define PLAN_AFTER_HIGHEST	 (1ULL << 40)	   /* bytes */
+#define PLAN_EVERY_LOWEST	 4096ULL	   /* bytes */
+#define PLAN_DELAY_LOWEST	 1000000ULL	   /* ns */
+#define PLAN_DELAY_HIGHEST	 60000000000ULL	   /* ns */
+#define PLAN_DRIP_LOWEST	 1ULL		   /* bytes a second */
 #define PLAN_RATE_LOWEST	 1000ULL	   /* bytes a second */
 #define PLAN_RATE_HIGHEST	 12500000000ULL	   /* bytes a second: 100 Gbit/s */
 #define PLAN_CAPACITY_HIGHEST	 1000000000ULL	   /* thousandths of a request a second */
@@ -178,6 +219,11 @@ enum plan_layer plan_effect_layer(enum fault_effect effect, enum fault_effect re
 bool plan_effect_answers(enum fault_effect effect, enum fault_effect reject);
 /* Whether it can tell HTTP requests apart. */
 bool plan_effect_sees_http(enum fault_effect effect, enum fault_effect reject);
+/*
+ * What of the rule's traffic goes to the gate: FAULT_GATE_* bits, from the effect, terminate,
+ * expand and delay.at_connect. 0: the kernel carries the rule out alone.
+ */
+uint8_t plan_rule_gate(const struct plan_rule *rule);
 /* Bits of the protocols that it can act on: 1 tcp, 2 udp. */
 unsigned int plan_effect_protocols(enum fault_effect effect, enum fault_effect reject);
 /*
@@ -209,6 +255,11 @@ int plan_effect_by_name(const char *name, enum fault_effect *ret_effect);
 const char *plan_dns_name(enum fault_dns dns);
 int plan_dns_by_name(const char *name, enum fault_dns *ret_dns);
 const char *plan_reset_name(enum fault_reset reset_at);
+/* "uniform", "normal", "pareto"; "expired", "untrusted", "wrong-name"; NULL: none. Likewise. */
+const char *plan_distribution_name(unsigned int distribution);
+int plan_distribution_by_name(const char *name, unsigned int *ret_distribution);
+const char *plan_certificate_name(unsigned int certificate);
+int plan_certificate_by_name(const char *name, unsigned int *ret_certificate);
 int plan_reset_by_name(const char *name, enum fault_reset *ret_reset);
 
 #endif

@@ -98,6 +98,9 @@ enum {
 	TOP_COUNT
 };
 enum { CUT_AFTER, CUT_COUNT };
+enum { CORRUPT_EVERY, CORRUPT_AFTER, CORRUPT_COUNT };
+enum { DELAY_TIME, DELAY_JITTER, DELAY_DISTRIBUTION, DELAY_AT, DELAY_COUNT };
+enum { DRIP_RATE, DRIP_TLS, DRIP_COUNT };
 enum { RAMP_FROM, RAMP_TO, RAMP_OVER, RAMP_COUNT };
 enum { FLAP_PERIOD, FLAP_DUTY, FLAP_COUNT };
 enum { FAULT_BUDGET_HITS, FAULT_BUDGET_CONNECTIONS, FAULT_BUDGET_COUNT };
@@ -196,6 +199,10 @@ enum {
 	EFFECT_RATE,
 	EFFECT_DNS,
 	EFFECT_OVERLOAD,
+	EFFECT_DELAY,
+	EFFECT_DRIP,
+	EFFECT_CERTIFICATE,
+	EFFECT_CORRUPT,
 	EFFECT_KEY_COUNT
 };
 enum {
@@ -205,6 +212,8 @@ enum {
 	ANSWER_BODY,
 	ANSWER_FILE,
 	ANSWER_TEMPLATE,
+	ANSWER_TLS,
+	ANSWER_EXPAND,
 	ANSWER_COUNT
 };
 enum {
@@ -234,6 +243,7 @@ enum {
 extern const struct schema schema_top, schema_scope, schema_workflow, schema_http, schema_retry,
 	schema_budget, schema_detect, schema_stable, schema_fault, schema_ramp, schema_flap,
 	schema_fault_budget, schema_match, schema_match_http, schema_effect, schema_cut,
-	schema_overload, schema_answer, schema_step, schema_abort, schema_preset, schema_template;
+	schema_corrupt, schema_delay, schema_drip, schema_overload, schema_answer, schema_step,
+	schema_abort, schema_preset, schema_template;
 
 #endif

@@ -26,6 +26,11 @@ static const char *const existing_words[] = {"keep", "reset", "adopt", NULL};
 static const char *const reset_words[] = {"connect", "request", "live", NULL};
 static const char *const dns_words[] = {"nxdomain", "servfail", "refused", "drop", NULL};
 static const char *const reject_words[] = {"hang", "refuse", NULL};
+static const char *const tls_words[] = {"pass", "terminate", NULL};
+static const char *const expand_words[] = {"false", "true", NULL};
+static const char *const distribution_words[] = {"uniform", "normal", "pareto", NULL};
+static const char *const delay_at_words[] = {"request", "connect", NULL};
+static const char *const certificate_words[] = {"expired", "untrusted", "wrong-name", NULL};
 static const char *const quic_words[] = {"block", "allow", NULL};
 static const char *const protocol_words[] = {"tcp", "udp", "any", NULL};
 static const char *const class_words[] = {"artifact", "token", NULL};
@@ -263,7 +268,7 @@ static const struct schema_key fault_keys[] = {
 		 FIELD(struct plan_rule, existing)},
 	[FAULT_QUIC] =
 		{"quic", SCHEMA_FLAG, .fallback = "block", .words = quic_words, .example = "allow",
-		 .help = "With `answer`, `alert` and `hang` by name: whether UDP port 443 of "
+		 .help = "With the effects of the message layer by name: whether UDP port 443 of "
 			 "the name is refused, so that HTTP/3 does not slip past.",
 		 FIELD(struct plan_rule, quic_allow)},
 };
@@ -321,8 +326,8 @@ static const struct schema_key match_keys[] = {
 	[MATCH_PROTOCOL] = {"protocol", SCHEMA_WORD, .fallback = "tcp", .words = protocol_words,
 			    .example = "udp", .help = "`any` is tcp and udp.", NO_FIELD},
 	[MATCH_HTTP] = {"http", SCHEMA_MAP, .example = "{path: /token}",
-			.help = "An HTTP/1 request that is not inside TLS; with `answer` and "
-				"`hang`.",
+			.help = "An HTTP request; with `answer`, `hang`, `delay` and `drip`. "
+				"What is inside TLS is seen with `tls: terminate` alone.",
 			NO_FIELD},
 	[MATCH_CGROUP] = {"cgroup", SCHEMA_LINES, .type_text = "path or list",
 			  .fallback_text = "the whole scope", .high = 1023,
@@ -406,6 +411,63 @@ static const struct schema_key effect_keys[] = {
 			     .example = "{capacity: 20/s, burst: 20, reject: hang}",
 			     .help = "A service of finite capacity; what is beyond it is rejected.",
 			     NO_FIELD},
+	[EFFECT_DELAY] = {"delay", SCHEMA_ANY, .type_text = "duration or mapping",
+			  .example = "300ms",
+			  .help = "What the client sends reaches the server so much later.",
+			  NO_FIELD},
+	[EFFECT_DRIP] = {"drip", SCHEMA_MAP, .example = "{rate: 1kB/s}",
+			 .help = "The body of the response trickles.", NO_FIELD},
+	[EFFECT_CERTIFICATE] = {"certificate", SCHEMA_WORD, .words = certificate_words,
+				.example = "expired",
+				.help = "The server shows a certificate that is out of date, by "
+					"nobody that is known, or for another name.",
+				NO_FIELD},
+	[EFFECT_CORRUPT] = {"corrupt", SCHEMA_MAP, .example = "{every: 64KiB}",
+			    .help = "Bytes of the server arrive changed, with a right checksum.",
+			    NO_FIELD},
+};
+
+static const struct schema_key corrupt_keys[] = {
+	[CORRUPT_EVERY] = {"every", SCHEMA_SIZE, .required = true, .low = PLAN_EVERY_LOWEST,
+			   .high = PLAN_AFTER_HIGHEST, .example = "64KiB",
+			   .help = "In each stretch of this length one byte is changed, at a "
+				   "place drawn from the run's seed.",
+			   FIELD(struct plan_rule, every)},
+	[CORRUPT_AFTER] = {"after", SCHEMA_SIZE, .fallback = "8KiB", .high = PLAN_AFTER_HIGHEST,
+			   .example = "8KiB",
+			   .help = "First bytes of the server on each connection that stay whole, "
+				   "for the head of a response or a TLS handshake.",
+			   FIELD(struct plan_rule, after)},
+};
+
+static const struct schema_key delay_keys[] = {
+	[DELAY_TIME] = {"time", SCHEMA_DURATION, .required = true, .low = PLAN_DELAY_LOWEST,
+			.high = PLAN_DELAY_HIGHEST, .example = "300ms",
+			.help = "How much later. `delay: 300ms` is `delay: {time: 300ms}`.",
+			FIELD(struct plan_rule, delay.time_ns)},
+	[DELAY_JITTER] = {"jitter", SCHEMA_DURATION, .fallback_text = "none",
+			  .high = PLAN_DELAY_HIGHEST, .example = "50ms",
+			  .help = "How far the single delays lie apart.",
+			  FIELD(struct plan_rule, delay.jitter_ns)},
+	[DELAY_DISTRIBUTION] = {"distribution", SCHEMA_WORD, .fallback = "uniform",
+				.words = distribution_words, .example = "pareto",
+				.help = "`uniform`: `time` give or take `jitter`. `normal`: around "
+					"`time`, with the deviation `jitter`. `pareto`: at least "
+					"`time`, beyond it a long tail of mean `jitter`.",
+				FIELD(struct plan_rule, delay.distribution)},
+	[DELAY_AT] = {"at", SCHEMA_FLAG, .fallback = "request", .words = delay_at_words,
+		      .example = "connect",
+		      .help = "Each request is delayed, or the first message of each connection.",
+		      FIELD(struct plan_rule, delay.at_connect)},
+};
+
+static const struct schema_key drip_keys[] = {
+	[DRIP_RATE] = {"rate", SCHEMA_RATE, .required = true, .low = PLAN_DRIP_LOWEST,
+		       .high = PLAN_RATE_HIGHEST, .example = "1kB/s",
+		       .help = "How fast a body comes.", FIELD(struct plan_rule, rate)},
+	[DRIP_TLS] = {"tls", SCHEMA_FLAG, .fallback = "pass", .words = tls_words,
+		      .example = "terminate", .help = "As in an answer.",
+		      FIELD(struct plan_rule, terminate)},
 };
 
 /* Of cut and of stall. */
@@ -459,7 +521,18 @@ static const struct schema_key answer_keys[] = {
 			 "in the place of `body`.",
 		 NO_FIELD},
 	[ANSWER_TEMPLATE] = {"template", SCHEMA_LINE, .high = 64, .example = "registry-503",
-			     .help = "A named answer; it stands alone.", NO_FIELD},
+			     .help = "A named answer; only `tls` and `expand` may stand beside it.",
+			     NO_FIELD},
+	[ANSWER_TLS] =
+		{"tls", SCHEMA_FLAG, .fallback = "pass", .words = tls_words, .example = "terminate",
+		 .help = "`terminate`: TLS connections are answered too, by a certificate of the "
+			 "experiment's authority; needs a name. `pass`: they pass.",
+		 FIELD(struct plan_rule, terminate)},
+	[ANSWER_EXPAND] = {"expand", SCHEMA_FLAG, .fallback = "false", .words = expand_words,
+			   .example = "true",
+			   .help = "Whether `${method}`, `${host}`, `${path}`, `${time}` and "
+				   "`${request-id}` in headers and body are filled in.",
+			   FIELD(struct plan_rule, expand)},
 };
 
 static const struct schema_key step_keys[] = {
@@ -580,6 +653,9 @@ SCHEMA(schema_match, "match", "a match", match_keys);
 SCHEMA(schema_match_http, "match-http", "an http match", match_http_keys);
 SCHEMA(schema_effect, "effect", "an effect", effect_keys);
 SCHEMA(schema_cut, "cut", "a cut or stall", cut_keys);
+SCHEMA(schema_corrupt, "corrupt", "a corruption", corrupt_keys);
+SCHEMA(schema_delay, "delay", "a delay", delay_keys);
+SCHEMA(schema_drip, "drip", "a drip", drip_keys);
 SCHEMA(schema_overload, "overload", "an overload", overload_keys);
 SCHEMA(schema_answer, "answer", "an answer", answer_keys);
 SCHEMA(schema_step, "timeline", "a step", step_keys);
@@ -588,27 +664,17 @@ SCHEMA(schema_preset, "preset", "a preset", preset_keys);
 SCHEMA(schema_template, "template", "a named answer", template_keys);
 
 const struct schema *const schemas[] = {
-	&schema_top,
-	&schema_scope,
-	&schema_workflow,
-	&schema_http,
-	&schema_retry,
-	&schema_budget,
-	&schema_detect,
-	&schema_stable,
-	&schema_fault,
-	&schema_ramp,
-	&schema_flap,
-	&schema_fault_budget,
-	&schema_match,
-	&schema_match_http,
-	&schema_effect,
-	&schema_cut,
-	&schema_overload,
-	&schema_answer,
-	&schema_step,
-	&schema_abort,
-	&schema_preset,
-	&schema_template,
-	NULL,
+	&schema_top,	  &schema_scope,
+	&schema_workflow, &schema_http,
+	&schema_retry,	  &schema_budget,
+	&schema_detect,	  &schema_stable,
+	&schema_fault,	  &schema_ramp,
+	&schema_flap,	  &schema_fault_budget,
+	&schema_match,	  &schema_match_http,
+	&schema_effect,	  &schema_cut,
+	&schema_corrupt,  &schema_delay,
+	&schema_drip,	  &schema_overload,
+	&schema_answer,	  &schema_step,
+	&schema_abort,	  &schema_preset,
+	&schema_template, NULL,
 };

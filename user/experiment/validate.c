@@ -239,7 +239,7 @@ static int check_rule(const struct plan_rule *rule, struct failure *failure)
 	if (r == 0)
 		r = check_match(&rule->match, failure);
 	if (r == 0 && rule->existing == PLAN_EXISTING_ADOPT &&
-	    !plan_effect_sees_http(rule->effect, rule->reject))
+	    (!plan_effect_sees_http(rule->effect, rule->reject) || plan_rule_gate(rule)))
 		r = fail(failure, -EINVAL, "effect %s cannot act on a connection that it adopts",
 			 plan_effect_name(rule->effect));
 	return r < 0 ? r : validate_effect(rule, failure);

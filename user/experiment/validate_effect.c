@@ -34,6 +34,10 @@ static const struct {
 	[FAULT_EFFECT_DNS] = {PLAN_LAYER_LINK, false, UDP},
 	/* Has the traits of what it rejects by. */
 	[FAULT_EFFECT_OVERLOAD] = {PLAN_LAYER_NONE, false, TCP},
+	[FAULT_EFFECT_DELAY] = {PLAN_LAYER_MESSAGE, true, TCP},
+	[FAULT_EFFECT_DRIP] = {PLAN_LAYER_MESSAGE, true, TCP},
+	[FAULT_EFFECT_CERTIFICATE] = {PLAN_LAYER_MESSAGE, false, TCP},
+	[FAULT_EFFECT_CORRUPT] = {PLAN_LAYER_LINK, false, TCP},
 };
 _Static_assert(ARRAY_SIZE(effect_traits) == FAULT_EFFECT_COUNT, "an effect has no traits");
 
@@ -64,6 +68,24 @@ unsigned int plan_effect_protocols(enum fault_effect effect, enum fault_effect r
 {
 	(void)reject;
 	return effect < FAULT_EFFECT_COUNT ? effect_traits[effect].protocols : 0;
+}
+
+uint8_t plan_rule_gate(const struct plan_rule *rule)
+{
+	uint8_t tls = rule->terminate ? FAULT_GATE_TLS : 0;
+
+	switch (rule->effect) {
+	case FAULT_EFFECT_ANSWER:
+		return (uint8_t)(tls | (rule->expand ? FAULT_GATE_HTTP : 0));
+	case FAULT_EFFECT_DELAY:
+		return rule->delay.at_connect ? FAULT_GATE_FIRST : FAULT_GATE_EACH;
+	case FAULT_EFFECT_DRIP:
+		return tls | FAULT_GATE_HTTP;
+	case FAULT_EFFECT_CERTIFICATE:
+		return FAULT_GATE_TLS;
+	default:
+		return 0;
+	}
 }
 
 static bool is_token_character(char c)
@@ -179,6 +201,33 @@ static bool has_overload(const struct plan_rule *rule)
 	return rule->capacity || rule->burst || rule->reject_cost || rule->reject;
 }
 
+static bool has_every(const struct plan_rule *rule)
+{
+	return rule->every;
+}
+
+static bool has_delay(const struct plan_rule *rule)
+{
+	const struct plan_delay *delay = &rule->delay;
+
+	return delay->time_ns || delay->jitter_ns || delay->distribution || delay->at_connect;
+}
+
+static bool has_certificate(const struct plan_rule *rule)
+{
+	return rule->certificate;
+}
+
+static bool has_terminate(const struct plan_rule *rule)
+{
+	return rule->terminate;
+}
+
+static bool has_expand(const struct plan_rule *rule)
+{
+	return rule->expand;
+}
+
 static const struct {
 	const char *what, *owner;
 	unsigned int effects; /* bit per effect that it belongs to */
@@ -186,12 +235,21 @@ static const struct {
 } fields[] = {
 	{"a loss", "the effect loss", 1U << FAULT_EFFECT_LOSS, has_loss},
 	{"an alert", "the effect alert", 1U << FAULT_EFFECT_ALERT, has_alert},
-	{"a number of bytes", "the effects cut and stall",
-	 1U << FAULT_EFFECT_CUT | 1U << FAULT_EFFECT_STALL, has_after},
-	{"a rate", "the effect rate", 1U << FAULT_EFFECT_RATE, has_rate},
+	{"a number of bytes", "the effects cut, stall and corrupt",
+	 1U << FAULT_EFFECT_CUT | 1U << FAULT_EFFECT_STALL | 1U << FAULT_EFFECT_CORRUPT, has_after},
+	{"a rate", "the effects rate and drip", 1U << FAULT_EFFECT_RATE | 1U << FAULT_EFFECT_DRIP,
+	 has_rate},
 	{"a resolver's error", "the effect dns", 1U << FAULT_EFFECT_DNS, has_dns},
 	{"a moment of the reset", "the effect reset", 1U << FAULT_EFFECT_RESET, has_reset},
 	{"a capacity", "the effect overload", 1U << FAULT_EFFECT_OVERLOAD, has_overload},
+	{"a stretch of bytes", "the effect corrupt", 1U << FAULT_EFFECT_CORRUPT, has_every},
+	{"a delay", "the effect delay", 1U << FAULT_EFFECT_DELAY, has_delay},
+	{"a certificate", "the effect certificate", 1U << FAULT_EFFECT_CERTIFICATE,
+	 has_certificate},
+	{"the end of TLS", "the effects answer, drip and certificate",
+	 1U << FAULT_EFFECT_ANSWER | 1U << FAULT_EFFECT_DRIP | 1U << FAULT_EFFECT_CERTIFICATE,
+	 has_terminate},
+	{"a text to be filled in", "the effect answer", 1U << FAULT_EFFECT_ANSWER, has_expand},
 };
 
 static int check_fields(const struct plan_rule *rule, struct failure *failure)
@@ -270,12 +328,65 @@ static int check_overload(const struct plan_rule *rule, struct failure *failure)
 	return 0;
 }
 
+static int check_corrupt(const struct plan_rule *rule, struct failure *failure)
+{
+	if (rule->every < PLAN_EVERY_LOWEST || rule->every > PLAN_AFTER_HIGHEST)
+		return fail(failure, -EINVAL,
+			    "corrupt changes a byte in 4 KiB to 1 TiB, not in %llu bytes",
+			    (unsigned long long)rule->every);
+	if (rule->after > PLAN_AFTER_HIGHEST)
+		return fail(failure, -EINVAL, "corrupt begins after at most 1 TiB, not after %llu",
+			    (unsigned long long)rule->after);
+	return 0;
+}
+
+static int check_delay(const struct plan_rule *rule, struct failure *failure)
+{
+	const struct plan_delay *delay = &rule->delay;
+
+	if (delay->time_ns < PLAN_DELAY_LOWEST || delay->time_ns > PLAN_DELAY_HIGHEST)
+		return fail(failure, -EINVAL, "a delay of %llu ns is outside 1ms..1m",
+			    (unsigned long long)delay->time_ns);
+	if (!plan_distribution_name(delay->distribution))
+		return fail(failure, -EINVAL, "%u is no distribution", delay->distribution);
+	if (delay->jitter_ns > PLAN_DELAY_HIGHEST)
+		return fail(failure, -EINVAL, "a jitter of %llu ns is above 1m",
+			    (unsigned long long)delay->jitter_ns);
+	/* The other two have a long tail as it is. */
+	if (delay->distribution == PLAN_DISTRIBUTION_UNIFORM && delay->jitter_ns > delay->time_ns)
+		return fail(failure, -EINVAL, "the jitter is larger than the delay itself");
+	return 0;
+}
+
+static int check_drip(const struct plan_rule *rule, struct failure *failure)
+{
+	if (rule->rate < PLAN_DRIP_LOWEST || rule->rate > PLAN_RATE_HIGHEST)
+		return fail(failure, -EINVAL, "a rate of %llu bytes/s is outside %llu..%llu",
+			    (unsigned long long)rule->rate, PLAN_DRIP_LOWEST, PLAN_RATE_HIGHEST);
+	return 0;
+}
+
+static int check_certificate(const struct plan_rule *rule, struct failure *failure)
+{
+	if (!plan_certificate_name(rule->certificate))
+		return fail(failure, -EINVAL, "%u is no wrong certificate", rule->certificate);
+	return 0;
+}
+
 static int (*const effect_checks[FAULT_EFFECT_COUNT])(const struct plan_rule *rule,
 						      struct failure *failure) = {
-	[FAULT_EFFECT_LOSS] = check_loss,   [FAULT_EFFECT_ALERT] = check_alert,
-	[FAULT_EFFECT_RESET] = check_reset, [FAULT_EFFECT_CUT] = check_after,
-	[FAULT_EFFECT_STALL] = check_after, [FAULT_EFFECT_RATE] = check_rate,
-	[FAULT_EFFECT_DNS] = check_dns,	    [FAULT_EFFECT_OVERLOAD] = check_overload,
+	[FAULT_EFFECT_LOSS] = check_loss,
+	[FAULT_EFFECT_ALERT] = check_alert,
+	[FAULT_EFFECT_RESET] = check_reset,
+	[FAULT_EFFECT_CUT] = check_after,
+	[FAULT_EFFECT_STALL] = check_after,
+	[FAULT_EFFECT_RATE] = check_rate,
+	[FAULT_EFFECT_DNS] = check_dns,
+	[FAULT_EFFECT_OVERLOAD] = check_overload,
+	[FAULT_EFFECT_DELAY] = check_delay,
+	[FAULT_EFFECT_DRIP] = check_drip,
+	[FAULT_EFFECT_CERTIFICATE] = check_certificate,
+	[FAULT_EFFECT_CORRUPT] = check_corrupt,
 };
 
 static int check_ramp(const struct plan_rule *rule, struct failure *failure)
@@ -376,6 +487,9 @@ int validate_effect(const struct plan_rule *rule, struct failure *failure)
 		return r;
 	if (rule->effect == FAULT_EFFECT_DNS && rule->match.names.count == 0)
 		return fail(failure, -EINVAL, "effect dns acts on names; none is matched");
+	/* The authority that stands in for the servers is limited to the names of the plan. */
+	if (plan_rule_gate(rule) & FAULT_GATE_TLS && rule->match.names.count == 0)
+		return fail(failure, -EINVAL, "TLS is ended for names only; none is matched");
 	if (rule->match.http && !plan_effect_sees_http(rule->effect, rule->reject))
 		return fail(failure, -EINVAL,
 			    "effect %s acts before an HTTP request is seen; match without http",

@@ -65,10 +65,20 @@ struct engine_begin {
 	char title[128];
 };
 
+/* What the gate does with what the kernel hands it for a rule. 0 where fault_rule.gate is 0. */
+struct engine_gate {
+	__u64 delay_ns, jitter_ns;
+	__u8 distribution; /* enum plan_distribution */
+	__u8 certificate;  /* enum plan_certificate */
+	__u8 expand;	   /* the answer holds ${...} */
+	__u8 padding[5];
+};
+
 struct engine_rule {
 	__u32 index;
 	__u32 tcp_udp; /* bit 0: tcp, bit 1: udp */
 	struct fault_rule rule;
+	struct engine_gate gate;
 	__u32 existing; /* enum plan_existing */
 	char fault[64];
 };

@@ -28,6 +28,10 @@ static const char *const reason_names[] = {
 	[FAULT_REASON_ADMITTED] = "admitted",
 	[FAULT_REASON_REJECTED] = "rejected",
 	[FAULT_REASON_SHADOW] = "shadow",
+	[FAULT_REASON_DIVERTED] = "diverted",
+	[FAULT_REASON_GATE_DOWN] = "gate-down",
+	[FAULT_REASON_GATE_FULL] = "gate-full",
+	[FAULT_REASON_GATE_ENDED] = "gate-ended",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FAULT_REASON_COUNT, "a reason lacks its name");
 

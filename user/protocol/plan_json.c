@@ -226,6 +226,48 @@ static int read_reject(const json_t *value, void *target, struct failure *failur
 	return 0;
 }
 
+static int read_tls(const json_t *value, void *target, struct failure *failure)
+{
+	return read_word(value, "pass", "terminate", target, failure);
+}
+
+static int read_certificate(const json_t *value, void *target, struct failure *failure)
+{
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+
+	if (plan_certificate_by_name(text, target))
+		return fail(failure, -EINVAL,
+			    "must be \"expired\", \"untrusted\" or \"wrong-name\"");
+	return 0;
+}
+
+static int read_distribution(const json_t *value, void *target, struct failure *failure)
+{
+	const char *text = json_is_string(value) ? json_string_value(value) : "";
+
+	if (plan_distribution_by_name(text, target))
+		return fail(failure, -EINVAL, "must be \"uniform\", \"normal\" or \"pareto\"");
+	return 0;
+}
+
+static int read_delay_at(const json_t *value, void *target, struct failure *failure)
+{
+	return read_word(value, "request", "connect", target, failure);
+}
+
+static int read_delay(const json_t *value, void *target, struct failure *failure)
+{
+	static const struct json_field fields[] = {
+		{"time_ns", json_read_u64, offsetof(struct plan_delay, time_ns), true},
+		{"jitter_ns", json_read_u64, offsetof(struct plan_delay, jitter_ns), false},
+		{"distribution", read_distribution, offsetof(struct plan_delay, distribution),
+		 false},
+		{"at", read_delay_at, offsetof(struct plan_delay, at_connect), false},
+	};
+
+	return json_read_object(value, fields, ARRAY_SIZE(fields), target, failure);
+}
+
 static int read_ramp(const json_t *value, void *target, struct failure *failure)
 {
 	static const struct json_field fields[] = {
@@ -279,7 +321,12 @@ static const struct json_field rule_fields[] = {
 	{"dns", read_dns, offsetof(struct plan_rule, dns), false},
 	{"at", read_reset, offsetof(struct plan_rule, reset_at), false},
 	{"after", json_read_u64, offsetof(struct plan_rule, after), false},
+	{"every", json_read_u64, offsetof(struct plan_rule, every), false},
 	{"rate", json_read_u64, offsetof(struct plan_rule, rate), false},
+	{"delay", read_delay, offsetof(struct plan_rule, delay), false},
+	{"certificate", read_certificate, offsetof(struct plan_rule, certificate), false},
+	{"tls", read_tls, offsetof(struct plan_rule, terminate), false},
+	{"expand", json_read_bool, offsetof(struct plan_rule, expand), false},
 	{"capacity", json_read_u64, offsetof(struct plan_rule, capacity), false},
 	{"burst", json_read_u64, offsetof(struct plan_rule, burst), false},
 	{"reject_cost_millionths", json_read_u32, offsetof(struct plan_rule, reject_cost), false},

@@ -148,6 +148,17 @@ static json_t *write_shape(const struct fault_shape *shape, int *r)
 	return object;
 }
 
+static json_t *write_delay(const struct plan_delay *delay, int *r)
+{
+	json_t *object = json_object();
+
+	set_u64(object, "time_ns", delay->time_ns, r);
+	set_u64(object, "jitter_ns", delay->jitter_ns, r);
+	set(object, "distribution", json_string(plan_distribution_name(delay->distribution)), r);
+	set(object, "at", json_string(delay->at_connect ? "connect" : "request"), r);
+	return object;
+}
+
 /* Only what belongs to the effect: the others are read as 0. */
 static void write_effect(json_t *object, const struct plan_rule *rule, int *r)
 {
@@ -159,6 +170,18 @@ static void write_effect(json_t *object, const struct plan_rule *rule, int *r)
 	case FAULT_EFFECT_STALL:
 		set_u64(object, "after", rule->after, r);
 		break;
+	case FAULT_EFFECT_CORRUPT:
+		set_u64(object, "after", rule->after, r);
+		set_u64(object, "every", rule->every, r);
+		break;
+	case FAULT_EFFECT_DELAY:
+		set(object, "delay", write_delay(&rule->delay, r), r);
+		break;
+	case FAULT_EFFECT_CERTIFICATE:
+		set(object, "certificate", json_string(plan_certificate_name(rule->certificate)),
+		    r);
+		break;
+	case FAULT_EFFECT_DRIP:
 	case FAULT_EFFECT_RATE:
 		set_u64(object, "rate", rule->rate, r);
 		break;
@@ -174,6 +197,10 @@ static void write_effect(json_t *object, const struct plan_rule *rule, int *r)
 	default:
 		break;
 	}
+	if (rule->terminate)
+		set(object, "tls", json_string("terminate"), r);
+	if (rule->expand)
+		set(object, "expand", json_true(), r);
 	if (plan_effect_answers(rule->effect, rule->reject))
 		set(object, "answer", write_answer(rule, r), r);
 }

@@ -415,6 +415,29 @@ static void test_layer_of_overload(void **state)
 	finish(draft, &classified);
 }
 
+/* Which rules the message layer hands over, and what looks at segments that arrive. */
+static void test_gate(void **state)
+{
+	struct draft *draft = draft_of(4, 0);
+	struct classified classified;
+
+	(void)state;
+	draft->rules[0].rule.effect = FAULT_EFFECT_REFUSE;
+	draft->rules[1].rule.effect = FAULT_EFFECT_DELAY;
+	draft->rules[1].rule.gate = FAULT_GATE_EACH;
+	draft->rules[2].rule.effect = FAULT_EFFECT_ANSWER;
+	draft->rules[2].rule.gate = FAULT_GATE_TLS;
+	draft->rules[3].rule.effect = FAULT_EFFECT_CORRUPT;
+	assert_int_equal(classify(draft, &classified), 0);
+	assert_int_equal(classified.control.gate_rules, 6);
+	assert_int_equal(classified.control.message_rules, 6);
+	assert_int_equal(classified.control.link_rules, 8);
+	assert_int_equal(classified.control.flags,
+			 FAULT_CONTROL_GATE | FAULT_CONTROL_MESSAGE | FAULT_CONTROL_ANSWER |
+				 FAULT_CONTROL_LINK | FAULT_CONTROL_INGRESS);
+	finish(draft, &classified);
+}
+
 /* What is not needed is not attached: the flags decide. */
 static void test_flags(void **state)
 {
@@ -467,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_learned),
 		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_layer_of_overload),
+		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_forwarded),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_all_bits),

@@ -84,6 +84,37 @@ static void test_effects_and_scope(void **state)
 	assert_string_equal(failure.text, "the policy asks for a scope: cgroups or units");
 }
 
+static void test_gate(void **state)
+{
+	static const struct {
+		const char *name;
+		int r;
+	} names[] = {
+		{"a.example", 0},	 {"b.a.example", -EACCES}, {"x.b.example", 0},
+		{"*.b.example", 0},	 {"*.x.b.example", 0},	   {"b.example", -EACCES},
+		{"xb.example", -EACCES}, {"*.example", -EACCES},   {"a.example.com", -EACCES},
+	};
+	char *allowed[] = {"a.example", "*.b.example"};
+	struct failure failure = {};
+	struct policy policy;
+
+	(void)state;
+	policy_defaults(&policy);
+	assert_int_equal(policy_check_gate(&policy, FAULT_GATE_TLS, NULL), 0);
+	assert_int_equal(policy_check_terminate(&policy, "b.example", NULL), 0);
+	policy.allow_gate = false;
+	assert_int_equal(policy_check_gate(&policy, 0, NULL), 0);
+	assert_int_equal(policy_check_gate(&policy, FAULT_GATE_EACH, &failure), -EACCES);
+	assert_string_equal(failure.text, "the policy does not allow effects that need the gate");
+	policy.limits_terminate = true;
+	assert_int_equal(policy_check_terminate(&policy, "a.example", NULL), -EACCES);
+	policy.terminate = (struct strings){allowed, ARRAY_SIZE(allowed)};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(policy_check_terminate(&policy, names[i].name, &failure),
+				 names[i].r);
+	assert_string_equal(failure.text, "the policy does not let TLS of a.example.com be ended");
+}
+
 /* Destinations and the protection that they lie in; NULL: none. */
 static const struct {
 	const char *prefix; /* NULL: none */
@@ -159,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_effects_and_scope),
+		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_protection),
 		cmocka_unit_test(test_plan),
 	};

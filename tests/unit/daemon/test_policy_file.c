@@ -16,6 +16,8 @@ static const char whole[] = "version: 1\n"
 			    "longest lease: 5s\n"
 			    "allow whole host: false\n"
 			    "effects: [refuse, answer]\n"
+			    "allow gate: false\n"
+			    "terminate: [Store.example, \"*.blob.example\"]\n"
 			    "protect:\n"
 			    "  - 10.0.0.0/8 port 22\n"
 			    "  - fd00::/8\n"
@@ -34,6 +36,11 @@ static void test_whole(void **state)
 	assert_int_equal(policy.longest_lease_ns, 5 * NS_PER_S);
 	assert_false(policy.allow_whole_host);
 	assert_int_equal(policy.effects, 1 << FAULT_EFFECT_REFUSE | 1 << FAULT_EFFECT_ANSWER);
+	assert_false(policy.allow_gate);
+	assert_true(policy.limits_terminate);
+	assert_int_equal(policy.terminate.count, 2);
+	assert_string_equal(policy.terminate.items[0], "store.example");
+	assert_string_equal(policy.terminate.items[1], "*.blob.example");
 	assert_int_equal(policy.protect_count, 3);
 	assert_string_equal(policy.protect[0].text, "10.0.0.0/8 port 22");
 	assert_int_equal(policy.protect[0].ports[0].first, 22);
@@ -63,6 +70,9 @@ static const struct {
 	{"allow whole host: yes\n", "p:1:1: allow whole host: must be true or false, not 'yes'"},
 	{"effects: refuse\n", "p:1:1: effects: must be a list of effects, not text"},
 	{"effects: [explode]\n", "p:1:1: effects: 'explode' is no effect"},
+	{"allow gate: deny\n", "p:1:1: allow gate: must be true or false, not 'deny'"},
+	{"terminate: store.example\n", "p:1:1: terminate: must be a list of names, not text"},
+	{"terminate: [a.example, \"*\"]\n", "p:1:1: terminate: '*' is no host name"},
 	{"protect: [ten]\n", "p:1:1: protect: 'ten' is no address or prefix"},
 	{"protect: [10.0.0.1 port x]\n", "p:1:1: protect: 'x' is no port or range of ports"},
 	{"users: [no-such-user-here]\n", "p:1:1: users: there is no user 'no-such-user-here'"},
@@ -104,6 +114,7 @@ static void test_missing_file(void **state)
 	assert_int_equal(policy.longest_duration_ns, 3600 * NS_PER_S);
 	assert_int_equal(policy.longest_lease_ns, 60 * NS_PER_S);
 	assert_true(policy.allow_whole_host && !policy.restricted);
+	assert_true(policy.allow_gate && !policy.limits_terminate);
 	assert_int_equal(policy.protect_count, 0);
 	policy_free(&policy);
 }

@@ -168,6 +168,25 @@ static void stray_rate(struct engine_request *r)
 {
 	r->u.rule.rule.rate = 1000;
 }
+static void gate_bits(struct engine_request *r)
+{
+	r->u.rule.rule.gate = FAULT_GATE_HTTP;
+}
+static void gate_missing(struct engine_request *r)
+{
+	r->u.rule.rule.effect = FAULT_EFFECT_DELAY;
+	r->u.rule.gate.delay_ns = NS_PER_S;
+}
+static void gate_distribution(struct engine_request *r)
+{
+	gate_missing(r);
+	r->u.rule.rule.gate = FAULT_GATE_FIRST;
+	r->u.rule.gate.distribution = 3;
+}
+static void gate_padding(struct engine_request *r)
+{
+	r->u.rule.gate.padding[4] = 1;
+}
 static void bare_flap(struct engine_request *r)
 {
 	r->u.rule.rule.shape.flap_period = NS_PER_S;
@@ -208,7 +227,7 @@ static void methods(struct engine_request *r)
 }
 static void padding(struct engine_request *r)
 {
-	r->u.rule.rule.padding[1] = 1;
+	r->u.rule.rule.padding = 1;
 }
 static void existing(struct engine_request *r)
 {
@@ -382,7 +401,7 @@ static const struct {
 	{ENGINE_RULE, no_protocol, -EINVAL, "protocol bits 0x0"},
 	{ENGINE_RULE, odd_protocol, -EINVAL, "protocol bits 0x4"},
 	{ENGINE_RULE, no_effect, -EINVAL, "effect 0 is none"},
-	{ENGINE_RULE, high_effect, -EINVAL, "effect 14 is none"},
+	{ENGINE_RULE, high_effect, -EINVAL, "effect 18 is none"},
 	{ENGINE_RULE, rule_flags, -EINVAL, "unknown rule flags 0x8"},
 	{ENGINE_RULE, share, -ERANGE, "a share or loss above 1000000"},
 	{ENGINE_RULE, loss, -ERANGE, "a share or loss above 1000000"},
@@ -390,7 +409,11 @@ static const struct {
 	{ENGINE_RULE, padding, -EINVAL, "padding is not 0"},
 	{ENGINE_RULE, shape_padding, -EINVAL, "padding is not 0"},
 	{ENGINE_RULE, cut_nothing, -EINVAL, "cut acts after 1 byte to 1 TiB, not after 0"},
-	{ENGINE_RULE, stray_rate, -EINVAL, "a rate belongs to the effect rate only"},
+	{ENGINE_RULE, stray_rate, -EINVAL, "a rate belongs to the effects rate and drip only"},
+	{ENGINE_RULE, gate_bits, -EINVAL, "gate bits 0x2 do not belong to the effect"},
+	{ENGINE_RULE, gate_missing, -EINVAL, "gate bits 0x0 do not belong to the effect"},
+	{ENGINE_RULE, gate_distribution, -EINVAL, "3 is no distribution"},
+	{ENGINE_RULE, gate_padding, -EINVAL, "padding is not 0"},
 	{ENGINE_RULE, bare_flap, -EINVAL, "the duty of a flap is not between 0 % and 100 %"},
 	{ENGINE_RULE, overload_drop, -EINVAL, "an overload rejects by answer, hang or refuse"},
 	{ENGINE_RULE, existing, -EINVAL, "existing is 3"},

@@ -149,13 +149,45 @@ static void test_staged_lift(void **state)
 	assert_int_equal(experiment_duration_ns(experiment), 48 * NS_PER_S);
 }
 
+static void test_gate_effects(void **state)
+{
+	const struct plan_rule *rule = rule_of(state, "slow");
+
+	assert_int_equal(rule->effect, FAULT_EFFECT_DELAY);
+	assert_int_equal(rule->delay.time_ns, 300 * NS_PER_MS);
+	assert_int_equal(rule->delay.jitter_ns, 0);
+	assert_false(rule->delay.at_connect);
+	rule = rule_of(state, "slower");
+	assert_int_equal(rule->delay.time_ns, NS_PER_S);
+	assert_int_equal(rule->delay.jitter_ns, 2 * NS_PER_S);
+	assert_int_equal(rule->delay.distribution, PLAN_DISTRIBUTION_PARETO);
+	assert_true(rule->delay.at_connect);
+	rule = rule_of(state, "drip");
+	assert_int_equal(rule->rate, 1000);
+	assert_true(rule->terminate);
+	rule = rule_of(state, "expired");
+	assert_int_equal(rule->effect, FAULT_EFFECT_CERTIFICATE);
+	assert_int_equal(rule->certificate, PLAN_CERTIFICATE_EXPIRED);
+	rule = rule_of(state, "torn");
+	assert_int_equal(rule->effect, FAULT_EFFECT_CORRUPT);
+	assert_int_equal(rule->every, 65536);
+	assert_int_equal(rule->after, 8192);
+	rule = rule_of(state, "storage");
+	assert_int_equal(rule[0].status, 409);
+	assert_string_equal(rule[0].match.names.items[0], "*.blob.core.windows.net");
+	assert_true(rule[0].terminate && rule[0].expand);
+	/* What the preset reaches by address is answered in the clear alone. */
+	assert_int_equal(rule[1].match.names.count, 0);
+	assert_false(rule[1].terminate);
+}
+
 static void test_compile(void **state)
 {
 	_cleanup_(plan_free) struct plan plan = {0};
 	struct failure failure = {0};
 
 	assert_int_equal(experiment_compile(*state, 1, &plan, &failure), 0);
-	assert_int_equal(plan.rules_count, 10);
+	assert_int_equal(plan.rules_count, 17);
 	assert_int_equal(plan.rules[8].shape.ramp_over, 60 * NS_PER_S);
 	assert_int_equal(plan.rules[9].body_length, 7);
 }
@@ -166,7 +198,7 @@ int main(void)
 		cmocka_unit_test(test_link_effects), cmocka_unit_test(test_dns),
 		cmocka_unit_test(test_overload),     cmocka_unit_test(test_body_of_a_file),
 		cmocka_unit_test(test_shapes),	     cmocka_unit_test(test_staged_lift),
-		cmocka_unit_test(test_compile),
+		cmocka_unit_test(test_compile),	     cmocka_unit_test(test_gate_effects),
 	};
 
 	check_enter_root();

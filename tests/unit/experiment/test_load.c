@@ -365,7 +365,7 @@ static void test_shipped_experiments(void **state)
 		free(entries[i]);
 	}
 	free(entries);
-	assert_int_equal(loaded, 18);
+	assert_int_equal(loaded, 26);
 }
 
 int main(void)

@@ -26,8 +26,9 @@ static void test_strings(void **state)
 static void test_effects(void **state)
 {
 	static const char *const names[FAULT_EFFECT_COUNT] = {
-		NULL,	 "refuse", "unreachable", "drop",  "loss", "hang", "answer",
-		"alert", "reset",  "cut",	  "stall", "rate", "dns",  "overload"};
+		NULL,	  "refuse",   "unreachable", "drop", "loss",	    "hang",
+		"answer", "alert",    "reset",	     "cut",  "stall",	    "rate",
+		"dns",	  "overload", "delay",	     "drip", "certificate", "corrupt"};
 	enum fault_effect effect = FAULT_EFFECT_NONE;
 
 	(void)state;
@@ -38,7 +39,7 @@ static void test_effects(void **state)
 		assert_int_equal(plan_effect_by_name(names[i], &effect), 0);
 		assert_int_equal(effect, i);
 	}
-	assert_int_equal(plan_effect_by_name("delay", &effect), -ENOENT);
+	assert_int_equal(plan_effect_by_name("quake", &effect), -ENOENT);
 }
 
 static void test_words(void **state)
@@ -59,6 +60,50 @@ static void test_words(void **state)
 	assert_string_equal(plan_reset_name(FAULT_RESET_REQUEST), "request");
 	assert_null(plan_reset_name((enum fault_reset)3));
 	assert_int_equal(plan_reset_by_name("never", &reset_at), -ENOENT);
+}
+
+static void test_gate_words(void **state)
+{
+	unsigned int value = 77;
+
+	(void)state;
+	assert_int_equal(plan_distribution_by_name("pareto", &value), 0);
+	assert_int_equal(value, PLAN_DISTRIBUTION_PARETO);
+	assert_string_equal(plan_distribution_name(PLAN_DISTRIBUTION_UNIFORM), "uniform");
+	assert_null(plan_distribution_name(PLAN_DISTRIBUTION_COUNT));
+	assert_int_equal(plan_distribution_by_name("", &value), -ENOENT);
+	assert_int_equal(plan_certificate_by_name("wrong-name", &value), 0);
+	assert_int_equal(value, PLAN_CERTIFICATE_WRONG_NAME);
+	assert_string_equal(plan_certificate_name(PLAN_CERTIFICATE_EXPIRED), "expired");
+	assert_null(plan_certificate_name(PLAN_CERTIFICATE_NONE));
+	assert_int_equal(plan_certificate_by_name("good", &value), -ENOENT);
+}
+
+/* What the kernel hands over, by what a rule says. */
+static void test_gate_bits(void **state)
+{
+	static const struct {
+		struct plan_rule rule;
+		uint8_t gate;
+	} cases[] = {
+		{{.effect = FAULT_EFFECT_REFUSE}, 0},
+		{{.effect = FAULT_EFFECT_ANSWER}, 0},
+		{{.effect = FAULT_EFFECT_ANSWER, .terminate = true}, FAULT_GATE_TLS},
+		{{.effect = FAULT_EFFECT_ANSWER, .expand = true}, FAULT_GATE_HTTP},
+		{{.effect = FAULT_EFFECT_ANSWER, .terminate = true, .expand = true},
+		 FAULT_GATE_TLS | FAULT_GATE_HTTP},
+		{{.effect = FAULT_EFFECT_DELAY}, FAULT_GATE_EACH},
+		{{.effect = FAULT_EFFECT_DELAY, .delay.at_connect = true}, FAULT_GATE_FIRST},
+		{{.effect = FAULT_EFFECT_DRIP}, FAULT_GATE_HTTP},
+		{{.effect = FAULT_EFFECT_DRIP, .terminate = true},
+		 FAULT_GATE_HTTP | FAULT_GATE_TLS},
+		{{.effect = FAULT_EFFECT_CERTIFICATE}, FAULT_GATE_TLS},
+		{{.effect = FAULT_EFFECT_CORRUPT}, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(plan_rule_gate(&cases[i].rule), cases[i].gate);
 }
 
 static void test_layers(void **state)
@@ -172,6 +217,8 @@ int main(void)
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_effects),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_gate_words),
+		cmocka_unit_test(test_gate_bits),
 		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_render),

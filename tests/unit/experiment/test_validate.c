@@ -482,7 +482,7 @@ static const struct {
 	{alert_unknown, "fault artifacts: 41 is no TLS error alert"},
 	{alert_elsewhere, "fault artifacts: an alert belongs to the effect alert only"},
 	{effect_none, "fault artifacts: effect 0 is unknown"},
-	{effect_unknown, "fault artifacts: effect 14 is unknown"},
+	{effect_unknown, "fault artifacts: effect 18 is unknown"},
 	{refuse_http, "fault artifacts: effect refuse acts before an HTTP request is seen; match "
 		      "without http"},
 	{alert_http, "fault artifacts: effect alert acts before an HTTP request is seen; match "

@@ -33,13 +33,14 @@ static const struct {
 	{{.effect = FAULT_EFFECT_STALL, .after = (1ULL << 40) + 1},
 	 "stall acts after 1 byte to 1 TiB, not after 1099511627777"},
 	{{.effect = FAULT_EFFECT_RATE, .rate = 1000, .after = 1},
-	 "a number of bytes belongs to the effects cut and stall only"},
+	 "a number of bytes belongs to the effects cut, stall and corrupt only"},
 	{{.effect = FAULT_EFFECT_RATE, .rate = 1000}, NULL},
 	{{.effect = FAULT_EFFECT_RATE, .rate = 999},
 	 "a rate of 999 bytes/s is outside 1000..12500000000"},
 	{{.effect = FAULT_EFFECT_RATE, .rate = 12500000001},
 	 "a rate of 12500000001 bytes/s is outside 1000..12500000000"},
-	{{.effect = FAULT_EFFECT_DROP, .rate = 1000}, "a rate belongs to the effect rate only"},
+	{{.effect = FAULT_EFFECT_DROP, .rate = 1000},
+	 "a rate belongs to the effects rate and drip only"},
 	{{.effect = FAULT_EFFECT_DNS, .dns = FAULT_DNS_SERVFAIL}, NULL},
 	{{.effect = FAULT_EFFECT_DNS, .dns = 4}, "4 is no error of a resolver"},
 	{{.effect = FAULT_EFFECT_DROP, .dns = FAULT_DNS_NXDOMAIN},
@@ -59,6 +60,48 @@ static const struct {
 	 "a rejected request costs more than 10 requests"},
 	{{.effect = FAULT_EFFECT_HANG, .burst = 1},
 	 "a capacity belongs to the effect overload only"},
+	{{.effect = FAULT_EFFECT_CORRUPT, .every = 4096}, NULL},
+	{{.effect = FAULT_EFFECT_CORRUPT, .every = 65536, .after = 1ULL << 40}, NULL},
+	{{.effect = FAULT_EFFECT_CORRUPT, .every = 4095},
+	 "corrupt changes a byte in 4 KiB to 1 TiB, not in 4095 bytes"},
+	{{.effect = FAULT_EFFECT_CORRUPT, .every = 4096, .after = (1ULL << 40) + 1},
+	 "corrupt begins after at most 1 TiB, not after 1099511627777"},
+	{{.effect = FAULT_EFFECT_CUT, .after = 1, .every = 4096},
+	 "a stretch of bytes belongs to the effect corrupt only"},
+	{{.effect = FAULT_EFFECT_DELAY, .delay = {.time_ns = NS_PER_MS}}, NULL},
+	{{.effect = FAULT_EFFECT_DELAY,
+	  .delay = {.time_ns = NS_PER_S,
+		    .jitter_ns = 2 * NS_PER_S,
+		    .distribution = PLAN_DISTRIBUTION_PARETO,
+		    .at_connect = true}},
+	 NULL},
+	{{.effect = FAULT_EFFECT_DELAY}, "a delay of 0 ns is outside 1ms..1m"},
+	{{.effect = FAULT_EFFECT_DELAY, .delay = {.time_ns = 60 * NS_PER_S + 1}},
+	 "a delay of 60000000001 ns is outside 1ms..1m"},
+	{{.effect = FAULT_EFFECT_DELAY,
+	  .delay = {.time_ns = NS_PER_S,
+		    .jitter_ns = 61 * NS_PER_S,
+		    .distribution = PLAN_DISTRIBUTION_NORMAL}},
+	 "a jitter of 61000000000 ns is above 1m"},
+	{{.effect = FAULT_EFFECT_DELAY, .delay = {.time_ns = 5 * NS_PER_MS, .distribution = 3}},
+	 "3 is no distribution"},
+	{{.effect = FAULT_EFFECT_DELAY,
+	  .delay = {.time_ns = 5 * NS_PER_MS, .jitter_ns = 5 * NS_PER_MS + 1}},
+	 "the jitter is larger than the delay itself"},
+	{{.effect = FAULT_EFFECT_HANG, .delay = {.at_connect = true}},
+	 "a delay belongs to the effect delay only"},
+	{{.effect = FAULT_EFFECT_DRIP, .rate = 1, .terminate = true}, NULL},
+	{{.effect = FAULT_EFFECT_DRIP}, "a rate of 0 bytes/s is outside 1..12500000000"},
+	{{.effect = FAULT_EFFECT_CERTIFICATE, .certificate = PLAN_CERTIFICATE_EXPIRED}, NULL},
+	{{.effect = FAULT_EFFECT_CERTIFICATE}, "0 is no wrong certificate"},
+	{{.effect = FAULT_EFFECT_CERTIFICATE, .certificate = 4}, "4 is no wrong certificate"},
+	{{.effect = FAULT_EFFECT_ALERT, .alert = 40, .certificate = PLAN_CERTIFICATE_UNTRUSTED},
+	 "a certificate belongs to the effect certificate only"},
+	{{.effect = FAULT_EFFECT_ANSWER, .terminate = true, .expand = true}, NULL},
+	{{.effect = FAULT_EFFECT_HANG, .terminate = true},
+	 "the end of TLS belongs to the effects answer, drip and certificate only"},
+	{{.effect = FAULT_EFFECT_DRIP, .rate = 1, .expand = true},
+	 "a text to be filled in belongs to the effect answer only"},
 	{SHAPED(.ramp_to = FAULT_SHARE_ALWAYS, .ramp_over = NS_PER_S), NULL},
 	{SHAPED(.ramp_to = FAULT_SHARE_ALWAYS), "a ramp takes no time"},
 	{SHAPED(.ramp_to = 1, .ramp_over = 86401 * NS_PER_S), "a ramp takes longer than 24h"},
@@ -135,6 +178,46 @@ static void test_fit(void **state)
 	assert_string_equal(failure.text, "fault a: answer status 600 is outside 200..599");
 }
 
+static void test_gate_fits(void **state)
+{
+	struct strings name = {.items = (char *[]){(char *)"a.example"}, .count = 1};
+	struct port_range port = {443, 443};
+	struct plan_rule rule = {
+		.fault = (char *)"a",
+		.effect = FAULT_EFFECT_ANSWER,
+		.status = 409,
+		.terminate = true,
+		.share = FAULT_SHARE_ALWAYS,
+		.match = {.tcp = true, .ports = &port, .ports_count = 1},
+	};
+	struct plan plan = {.title = (char *)"t",
+			    .duration_ns = NS_PER_S,
+			    .lease_ns = NS_PER_S,
+			    .rules = &rule,
+			    .rules_count = 1};
+	struct failure failure = {0};
+
+	(void)state;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: TLS is ended for names only; none is matched");
+	rule.match.names = name;
+	assert_int_equal(plan_validate(&plan, &failure), 0);
+	rule.existing = PLAN_EXISTING_ADOPT;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text,
+			    "fault a: effect answer cannot act on a connection that it adopts");
+	rule.existing = PLAN_EXISTING_RESET;
+	rule.effect = FAULT_EFFECT_CERTIFICATE;
+	rule.certificate = PLAN_CERTIFICATE_UNTRUSTED;
+	rule.status = 0;
+	rule.match.http = true;
+	assert_int_equal(plan_validate(&plan, &failure), -EINVAL);
+	assert_string_equal(failure.text, "fault a: effect certificate acts before an HTTP request "
+					  "is seen; match without http");
+	rule.match.http = false;
+	assert_int_equal(plan_validate(&plan, &failure), 0);
+}
+
 /* Whose it is, where that is not told. */
 static void test_owner_is_told(void **state)
 {
@@ -180,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_effect_check),
 		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_gate_fits),
 		cmocka_unit_test(test_owner_is_told),
 	};
 

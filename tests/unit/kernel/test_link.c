@@ -71,6 +71,30 @@ static void test_rate_and_others(void **state)
 	assert_int_equal(link_action(&drop, &sent), LINK_PASS);
 }
 
+static void test_corrupt(void **state)
+{
+	const struct fault_rule rule = {
+		.effect = FAULT_EFFECT_CORRUPT, .after = 1000, .every = 4096};
+	const __u64 draw = corrupt_draw(1, 2), place = corrupt_place(&rule, draw, 0);
+	/* The segment that ends behind the place, the ones around it, and what is no data. */
+	const struct {
+		struct link_facts facts;
+		enum link_action action;
+	} cases[] = {
+		{{.draw = draw, .position = place + 1, .payload = 1}, LINK_CORRUPT},
+		{{.draw = draw, .position = place + 500, .payload = 1448}, LINK_CORRUPT},
+		{{.draw = draw, .position = place, .payload = (__u32)place}, LINK_PASS},
+		{{.draw = draw, .position = place + 2, .payload = 1}, LINK_PASS},
+		{{.draw = draw, .position = place + 1}, LINK_PASS},
+		{{.draw = draw, .position = place + 1, .payload = 1, .syn = 1}, LINK_PASS},
+		{{.draw = draw, .position = place + 1, .payload = 1, .egress = 1}, LINK_PASS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(link_action(&rule, &cases[i].facts), cases[i].action);
+}
+
 static void test_position(void **state)
 {
 	(void)state;
@@ -96,7 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reset),		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_rate_and_others), cmocka_unit_test(test_position),
-		cmocka_unit_test(test_dns_flags),
+		cmocka_unit_test(test_corrupt),		cmocka_unit_test(test_dns_flags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

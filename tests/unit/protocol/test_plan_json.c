@@ -97,6 +97,41 @@ static void test_effects_and_shapes(void **state)
 	plan_free(&plan);
 }
 
+#define NAMED                                                                                      \
+	"\"protocols\":[\"tcp\"],\"ports\":[],\"prefixes\":[],\"names\":[\"a.example\"],"          \
+	"\"paths\":[],\"methods\":[],\"http\":false,\"cgroups\":[]},"
+static const char gated[] = HEAD
+	"\"scope\":{\"cgroups\":[],\"units\":[]},\"protect\":[],\"rules\":[" RULE_OF("delay") NAMED
+	"\"delay\":{\"time_ns\":300000000,\"jitter_ns\":50000000,\"distribution\":\"pareto\","
+	"\"at\":\"connect\"}}," RULE_OF("drip") NAMED
+	"\"rate\":1000,\"tls\":\"terminate\"}," RULE_OF("certificate") NAMED
+	"\"certificate\":\"wrong-name\"}," RULE_OF("corrupt") NAMED
+	"\"after\":8192,\"every\":65536}," RULE_OF("answer") NAMED
+	"\"tls\":\"terminate\",\"expand\":true,\"answer\":{\"status\":409,\"body_base64\":\"\"}}]}";
+
+static void test_gate(void **state)
+{
+	struct failure failure = {};
+	struct plan plan = {};
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(plan_from_json(gated, strlen(gated), &plan, &failure), 0);
+	assert_int_equal(plan.rules[0].delay.time_ns, 300000000);
+	assert_int_equal(plan.rules[0].delay.jitter_ns, 50000000);
+	assert_int_equal(plan.rules[0].delay.distribution, PLAN_DISTRIBUTION_PARETO);
+	assert_true(plan.rules[0].delay.at_connect);
+	assert_int_equal(plan.rules[1].rate, 1000);
+	assert_true(plan.rules[1].terminate);
+	assert_int_equal(plan.rules[2].certificate, PLAN_CERTIFICATE_WRONG_NAME);
+	assert_int_equal(plan.rules[3].every, 65536);
+	assert_true(plan.rules[4].terminate && plan.rules[4].expand);
+	assert_int_equal(plan_to_json(&plan, &text), 0);
+	assert_string_equal(text, gated);
+	free(text);
+	plan_free(&plan);
+}
+
 static void test_fields(void **state)
 {
 	struct plan plan = {};
@@ -186,6 +221,15 @@ static const struct {
 	 "rules: 0: 'at' is missing"},
 	{HEAD "\"rules\":[{\"dns\":\"notimp\"}]}",
 	 "rules: 0: dns: must be \"nxdomain\", \"servfail\", \"refused\" or \"drop\""},
+	{HEAD "\"rules\":[{\"tls\":true}]}", "rules: 0: tls: must be \"pass\" or \"terminate\""},
+	{HEAD "\"rules\":[{\"delay\":{\"jitter_ns\":1}}]}",
+	 "rules: 0: delay: 'time_ns' is missing"},
+	{HEAD "\"rules\":[{\"delay\":{\"distribution\":\"gamma\"}}]}",
+	 "rules: 0: delay: distribution: must be \"uniform\", \"normal\" or \"pareto\""},
+	{HEAD "\"rules\":[{\"delay\":{\"at\":\"once\"}}]}",
+	 "rules: 0: delay: at: must be \"request\" or \"connect\""},
+	{HEAD "\"rules\":[{\"certificate\":\"bad\"}]}",
+	 "rules: 0: certificate: must be \"expired\", \"untrusted\" or \"wrong-name\""},
 	{HEAD "\"rules\":[{\"at\":0}]}",
 	 "rules: 0: at: must be \"connect\", \"request\" or \"live\""},
 	{HEAD "\"rules\":[{\"reject\":\"drop\"}]}",
@@ -259,10 +303,10 @@ static void test_too_many_rules(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_effects_and_shapes),
-		cmocka_unit_test(test_fields),	       cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_refusals),       cmocka_unit_test(test_size),
-		cmocka_unit_test(test_too_many_rules),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_effects_and_shapes),
+		cmocka_unit_test(test_gate),	   cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_size),	   cmocka_unit_test(test_too_many_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
