@@ -18,7 +18,7 @@
 /* From so many successes on its latency must not trend: the median of the second half of them is
  * at most twice that of the first half, or within this slack of it. */
 #define BASELINE_TREND_UNITS 20
-#define BASELINE_TREND_NS    20000000ULL
+#define BASELINE_TREND_NS    100000000ULL
 
 /*
  * Rates after the lift are taken over windows of 10 s, or of 10 periods where those are longer, so

@@ -113,7 +113,7 @@ static int variant_read(const char *path, struct variant *variant, struct failur
 	r = is_run(path) ? run_add(path, variant, failure) : below_add(path, variant, failure);
 	if (r < 0)
 		return r;
-	if (!variant->runs_count)
+	if (!variant->runs)
 		return fail(failure, -ENOENT,
 			    "%s: no run is there: no journal.jsonl in it nor in "
 			    "a directory below",

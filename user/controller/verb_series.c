@@ -59,7 +59,7 @@ static int play_one(struct series *series, size_t side, uint64_t round)
 		 (unsigned long long)round + 1);
 	if (!arguments->quiet)
 		fprintf(stderr, "run %zu of %llu: %s\n", ++series->played,
-			(unsigned long long)(series->repeat * series->count),
+			(unsigned long long)series->repeat * series->count,
 			series->experiments[side].title);
 	if (run_play(&options, &series->experiments[side], &journal, &refusal, &failure) < 0 ||
 	    (refusal && failure.text[0]) ||

@@ -151,18 +151,27 @@ static void on_readable(void *data, uint32_t events)
 		end[2] = '\r';
 }
 
+static struct connection *connection_free_one(struct webhook *webhook)
+{
+	for (size_t i = 0; i < WEBHOOK_CONNECTIONS_MAX; i++)
+		if (webhook->connections[i].fd < 0)
+			return &webhook->connections[i];
+	return NULL;
+}
+
 static void on_connection(void *data, uint32_t events)
 {
 	struct webhook *webhook = data;
-	struct connection *connection = NULL;
-	int fd = accept4(webhook->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct connection *connection;
+	struct sockaddr_storage sender;
+	socklen_t length = sizeof(sender);
+	int fd = accept4(webhook->fd, (struct sockaddr *)&sender, &length,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
 	if (fd < 0)
 		return;
-	for (size_t i = 0; i < WEBHOOK_CONNECTIONS_MAX && !connection; i++)
-		if (webhook->connections[i].fd < 0)
-			connection = &webhook->connections[i];
+	connection = connection_free_one(webhook);
 	if (!connection) {
 		close(fd);
 		return;

@@ -250,10 +250,12 @@ def check_usage(scenario):
     path = os.path.join(scenario.directory, "wrong.yaml")
     with open(path, "w", encoding="utf-8") as file:
         file.write("version: 2\n")
+    empty = os.path.join(scenario.directory, "empty")
+    os.mkdir(empty)
     for words, text in ((["run"], "is missing"), (["run", path], "wrong.yaml:1:10: error: "),
                         (["run", "--compare", path], "--compare takes two experiments"),
                         (["run", path, path], "one experiment; two are for --compare"),
-                        (["compare", scenario.directory], ": no run is there")):
+                        (["compare", empty], ": no run is there")):
         said = subprocess.run([scenario.faultctl, *words], capture_output=True, text=True,
                               check=False)
         assert said.returncode == 2 and said.stdout == "" and text in said.stderr, (words, said)
@@ -282,8 +284,8 @@ main([
                 **controlled(True)),
     scenario_of("cold and warm", check_kept, kept),
     scenario_of("repeated", check_repeat, arguments=("--repeat", "2"),
-                again=("compare", "--seed", "7")),
-    scenario_of("compared", check_compared, setup=second_experiment, again=("compare", "--help"),
+                again=("compare", "--seed", "7", "{}/run")),
+    scenario_of("compared", check_compared, setup=second_experiment, again=("compare", "--seed", "7", "{}/run/A", "{}/run/B"),
                 arguments=("--repeat", "2", "--compare", "{}/other.yaml")),
     scenario_of("usage", check_usage),
 ])

@@ -1,500 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ten thousand histories of which everything is known: every figure, to the nanosecond. */
 #include "tests/unit/check.h"
-#include "tests/unit/controller/synthetic.h"
+#include "tests/unit/controller/synthetic_check.h"
 
 #define HISTORIES 10000
-#define SECOND	  1000000000LL
-#define NONE	  (-1)
-
-static bool is_bad_try(const struct piece *piece, int number)
-{
-	return number + 1 < piece->count || !piece->good;
-}
-
-/* Start of the last failed try from the inject on that began at or before `until`. */
-static int64_t last_bad_try(const struct synthetic *s, int64_t until)
-{
-	int64_t last = 0;
-
-	for (int i = s->baseline; i < s->total; i++)
-		for (int j = 0; j < s->pieces[i].count; j++)
-			if (is_bad_try(&s->pieces[i], j) && s->pieces[i].tries[j] <= until &&
-			    s->pieces[i].tries[j] > last)
-				last = s->pieces[i].tries[j];
-	return last;
-}
-
-/* The piece with the earliest end after `end`; NONE: there is none. */
-static int next_ended(const struct synthetic *s, int64_t end)
-{
-	int found = NONE;
-
-	for (int i = s->baseline; i < s->total; i++)
-		if (s->pieces[i].end > end &&
-		    (found < 0 || s->pieces[i].end < s->pieces[found].end))
-			found = i;
-	return found;
-}
-
-/* The next piece in the order of the deciding tries. */
-static int next_placed(const struct synthetic *s, int64_t place)
-{
-	int found = NONE;
-
-	for (int i = s->baseline; i < s->total; i++)
-		if (s->pieces[i].last > place &&
-		    (found < 0 || s->pieces[i].last < s->pieces[found].last))
-			found = i;
-	return found;
-}
-
-/* The row of successes that begins at `first`: its length, latest end and earliest end. */
-struct row {
-	int length;
-	int64_t latest, earliest;
-};
-
-static struct row row_from(const struct synthetic *s, int first)
-{
-	struct row row = {.earliest = INT64_MAX};
-
-	for (int i = first; i >= 0 && s->pieces[i].good; i = next_placed(s, s->pieces[i].last)) {
-		row.length++;
-		if (s->pieces[i].end > row.latest)
-			row.latest = s->pieces[i].end;
-		if (s->pieces[i].end < row.earliest)
-			row.earliest = s->pieces[i].end;
-	}
-	return row;
-}
-
-/* Index of the first piece of the first row that is a recovery; NONE: there is none. */
-static int recovery_of(const struct synthetic *s)
-{
-	bool failed = false, inside = false;
-
-	for (int i = next_placed(s, 0); i >= 0; i = next_placed(s, s->pieces[i].last)) {
-		struct row row;
-
-		if (!s->pieces[i].good) {
-			failed = true;
-			inside = false;
-			continue;
-		}
-		if (!failed || inside)
-			continue;
-		inside = true;
-		row = row_from(s, i);
-		if (row.length >= s->successes && row.latest > s->lift_last &&
-		    row.latest - s->pieces[i].last >= s->span)
-			return i;
-	}
-	return NONE;
-}
-
-static int64_t at_least_0(int64_t value)
-{
-	return value > 0 ? value : 0;
-}
-
-static void check_figure(const struct figure *figure, int64_t ns, int64_t low, int64_t high)
-{
-	assert_int_equal(figure->state, FIGURE_VALUE);
-	assert_int_equal(figure->ns, at_least_0(ns));
-	assert_int_equal(figure->low_ns, at_least_0(low));
-	assert_int_equal(figure->high_ns, at_least_0(high));
-}
-
-static void check_censored(const struct figure *figure, int64_t low)
-{
-	assert_int_equal(figure->state, FIGURE_CENSORED);
-	assert_int_equal(figure->low_ns, at_least_0(low));
-}
-
-static void check_detection(const struct synthetic *s, const struct workflow_result *result)
-{
-	int64_t first = 0, detected = 0;
-	int row = 0;
-
-	for (int i = next_ended(s, 0); i >= 0; i = next_ended(s, s->pieces[i].end)) {
-		row = s->pieces[i].good ? 0 : row + 1;
-		if (row && !first)
-			first = s->pieces[i].end;
-		if (row == s->detect && !detected)
-			detected = s->pieces[i].end;
-	}
-	assert_int_equal(result->first_failure_at, first);
-	assert_int_equal(result->detected_at, detected);
-	assert_int_equal(result->detected_by, detected ? DETECTION_FAILURES : DETECTION_NONE);
-	if (detected)
-		check_figure(&result->detect, detected - s->hit, detected - s->hit,
-			     detected - s->hit);
-	else
-		check_censored(&result->detect, s->end - s->hit);
-}
-
-static void check_first_success(const struct synthetic *s, const struct workflow_result *result)
-{
-	int first = next_ended(s, s->lift_last);
-
-	while (first >= 0 && !s->pieces[first].good)
-		first = next_ended(s, s->pieces[first].end);
-	assert_int_equal(result->first_success_at, first < 0 ? 0 : s->pieces[first].end);
-	if (first >= 0)
-		check_figure(&result->first_success, s->pieces[first].end - s->lift_last,
-			     last_bad_try(s, s->pieces[first].last) - s->lift_last,
-			     s->pieces[first].end - s->lift_first);
-}
-
-static void check_recovery(const struct synthetic *s, const struct workflow_result *result)
-{
-	int first = recovery_of(s);
-	int64_t stable = first < 0 ? 0 : s->pieces[first].last, low, high;
-	int64_t failed = (int64_t)result->first_failure_at;
-	uint64_t relapses = 0;
-
-	assert_int_equal(result->stable_at, stable);
-	assert_int_equal(result->recovered, first >= 0);
-	if (first < 0) {
-		low = last_bad_try(s, INT64_MAX);
-		check_censored(&result->recover, low - s->lift_last);
-		check_censored(&result->outage, low - failed);
-		return;
-	}
-	low = last_bad_try(s, stable);
-	high = row_from(s, first).earliest;
-	check_figure(&result->recover, stable - s->lift_last, low - s->lift_last,
-		     high - s->lift_first);
-	check_figure(&result->outage, stable - failed, low - failed, high - failed);
-	for (int i = s->baseline; i < s->total; i++)
-		relapses += !s->pieces[i].good && s->pieces[i].last > stable;
-	assert_int_equal(result->relapses, relapses);
-}
-
-/*
- * What the generator meant: where failing units end before the next is due, the outage begins with
- * the first of them and the recovery with the first good unit, if the relapse leaves it the time.
- */
-static void check_meaning(const struct synthetic *s, const struct workflow_result *result)
-{
-	int healed = s->baseline + s->failing, need = s->successes;
-	int64_t until;
-
-	if (s->attempts * (s->fails + s->pause) > s->period * 8 / 10)
-		return;
-	assert_int_equal(result->first_failure_at, s->pieces[s->baseline].end);
-	if (s->failing >= s->detect)
-		assert_int_equal(result->detected_at, s->pieces[s->baseline + s->detect - 1].end);
-	until = s->relapse ? s->relapse_at : s->total;
-	while (healed + need < s->total &&
-	       (s->pieces[healed + need - 1].end - s->pieces[healed].last < s->span ||
-		s->pieces[healed + need - 1].end <= s->lift_last))
-		need++;
-	if (healed + need < s->total && healed + need < until)
-		assert_int_equal(result->stable_at, s->pieces[healed].last);
-}
-
-static int by_number(const void *left, const void *right)
-{
-	int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-/* The smallest number that at least `percent` of them do not exceed; sorts them. */
-static int64_t nearest_rank(int64_t *numbers, int count, int percent)
-{
-	if (!count)
-		return 0;
-	qsort(numbers, (size_t)count, sizeof(*numbers), by_number);
-	for (int i = 0; i < count; i++)
-		if ((i + 1) * 100 >= count * percent)
-			return numbers[i];
-	return numbers[count - 1];
-}
-
-/* A histogram's step holds 128 to 255 times a power of two; its upper end is what is reported. */
-static int64_t step_end(int64_t value, int64_t largest)
-{
-	int64_t width = 1;
-
-	while (value / width >= 256)
-		width *= 2;
-	value = (value / width + 1) * width - 1;
-	return value < largest ? value : largest;
-}
-
-static void check_phase(const struct synthetic *s, enum phase phase,
-			const struct phase_figures *figures)
-{
-	static int64_t latencies[SYNTHETIC_UNITS];
-	uint64_t units = 0, attempts = 0;
-	int64_t largest;
-	int count = 0;
-
-	for (int i = 0; i < s->total; i++) {
-		const struct piece *piece = &s->pieces[i];
-		enum phase here = i < s->baseline	      ? PHASE_BASELINE
-				  : piece->due < s->lift_last ? PHASE_FAULT
-							      : PHASE_RECOVERY;
-
-		if (here != phase)
-			continue;
-		units++;
-		attempts += (uint64_t)piece->count;
-		if (piece->good)
-			latencies[count++] = piece->end - piece->due;
-	}
-	assert_int_equal(figures->units, units);
-	assert_int_equal(figures->attempts, attempts);
-	assert_int_equal(figures->successes, count);
-	largest = nearest_rank(latencies, count, 100);
-	assert_int_equal(figures->p50_ns, step_end(nearest_rank(latencies, count, 50), largest));
-	assert_int_equal(figures->p95_ns, step_end(nearest_rank(latencies, count, 95), largest));
-	assert_int_equal(figures->p99_ns, step_end(nearest_rank(latencies, count, 99), largest));
-}
-
-static void check_counts(const struct synthetic *s, const struct workflow_result *result)
-{
-	int64_t until = result->recovered ? (int64_t)result->stable_at : s->end;
-	uint64_t units = 0, attempts = 0, successes = 0;
-
-	for (int i = s->baseline; i < s->total; i++) {
-		successes += s->pieces[i].good;
-		units += s->pieces[i].due < until;
-		attempts += s->pieces[i].due < until ? (uint64_t)s->pieces[i].count : 0;
-	}
-	assert_int_equal(result->intended, s->total - s->baseline);
-	assert_int_equal(result->successes, successes);
-	assert_int_equal(result->budget_units, units);
-	assert_int_equal(result->budget_attempts, attempts);
-	for (int i = 0; i < PHASE_COUNT; i++)
-		check_phase(s, (enum phase)i, &result->phases[i]);
-}
-
-/* Tries that began in [from, until). */
-static int tries_in(const struct synthetic *s, int64_t from, int64_t until)
-{
-	int count = 0;
-
-	for (int i = 0; i < s->total; i++)
-		for (int j = 0; j < s->pieces[i].count; j++)
-			count += s->pieces[i].tries[j] >= from && s->pieces[i].tries[j] < until;
-	return count;
-}
-
-static void check_near(double value, long double truth)
-{
-	if (value < truth - 1e-9L * (1 + truth) || value > truth + 1e-9L * (1 + truth))
-		fail_msg("%.17g is not %.17Lg", value, truth);
-}
-
-static void check_surge(const struct synthetic *s, int64_t width, double surge)
-{
-	long double rate = (long double)tries_in(s, s->origin, s->inject) / (s->inject - s->origin);
-	int most = 0;
-
-	if (s->end - s->lift_last < width) {
-		assert_true(surge < 0);
-		return;
-	}
-	for (int i = 0; i < s->total; i++) {
-		for (int j = 0; j < s->pieces[i].count; j++) {
-			int64_t from = s->pieces[i].tries[j], until = from + width;
-			int count;
-
-			if (from < s->lift_last)
-				continue;
-			count = tries_in(s, from, until < s->end ? until : s->end);
-			most = count > most ? count : most;
-		}
-	}
-	check_near(surge, most / (rate * width));
-}
-
-/* Ends of good or bad pieces in (from, until]. */
-static int ends_in(const struct synthetic *s, int64_t from, int64_t until, bool good)
-{
-	int count = 0;
-
-	for (int i = 0; i < s->total; i++)
-		count += s->pieces[i].good == good && s->pieces[i].end > from &&
-			 s->pieces[i].end <= until;
-	return count;
-}
-
-static int64_t p95_in(const struct synthetic *s, int64_t from, int64_t until)
-{
-	static int64_t latencies[SYNTHETIC_UNITS];
-	int count = 0;
-
-	for (int i = 0; i < s->total; i++)
-		if (s->pieces[i].good && s->pieces[i].end > from && s->pieces[i].end <= until)
-			latencies[count++] = s->pieces[i].end - s->pieces[i].due;
-	return nearest_rank(latencies, count, 95);
-}
-
-/* Whole seconds that hold ten periods, and `least` at the least. */
-static int64_t window_of(const struct synthetic *s, int64_t least)
-{
-	int64_t width = least;
-
-	while (width < 10 * s->period)
-		width += SECOND;
-	return width;
-}
-
-static bool is_steady(const struct synthetic *s, int64_t from, int64_t until)
-{
-	long double expected = (long double)s->baseline * (until - from) / (s->inject - s->origin);
-	int good = ends_in(s, from, until, true), bad = ends_in(s, from, until, false);
-	int64_t usual = p95_in(s, 0, s->inject), p95 = p95_in(s, from, until);
-
-	return good + 1 >= 0.9L * expected && bad * 100 <= good + bad &&
-	       (p95 <= 1.25L * usual || p95 <= usual + 1000000);
-}
-
-static int64_t check_steady(const struct synthetic *s, const struct workflow_result *result)
-{
-	int64_t width = window_of(s, 10 * SECOND), at = s->lift_last;
-
-	for (; at + 3 * width <= s->end; at += SECOND) {
-		if (!is_steady(s, at, at + width) || !is_steady(s, at + width, at + 2 * width) ||
-		    !is_steady(s, at + 2 * width, at + 3 * width))
-			continue;
-		assert_int_equal(result->steady_at, at);
-		check_figure(&result->steady, at - s->lift_last, at - s->lift_last - SECOND,
-			     at - s->lift_first);
-		return at;
-	}
-	assert_int_equal(result->steady_at, 0);
-	if (at == s->lift_last)
-		assert_int_equal(result->steady.state, FIGURE_NONE);
-	else
-		check_censored(&result->steady, at - SECOND - s->lift_last);
-	return 0;
-}
-
-static void check_goodput(const struct synthetic *s, const struct workflow_result *result)
-{
-	long double rate = (long double)s->baseline / (s->inject - s->origin), lost = 0, more = 0;
-	int64_t steady = check_steady(s, result), until = steady ? steady : s->end;
-	int64_t width = window_of(s, SECOND), end;
-
-	for (int64_t at = s->hit; at < until; at = end) {
-		long double missing;
-
-		end = at + width < until ? at + width : until;
-		missing = rate * (end - at) - ends_in(s, at, end, true);
-		lost += missing > 0 ? missing : 0;
-		more += missing < 0 ? -missing : 0;
-	}
-	assert_int_equal(result->goodput_until, until);
-	check_near(result->goodput_baseline, rate * SECOND);
-	check_near(result->goodput_lost, lost);
-	check_near(result->goodput_caught_up, more);
-}
-
-static bool is_held_down(const struct synthetic *s, int64_t from, int64_t until)
-{
-	long double expected = (long double)s->baseline * (until - from) / (s->inject - s->origin);
-	int due = 0;
-
-	for (int i = 0; i < s->total; i++)
-		due += s->pieces[i].due >= from && s->pieces[i].due < until;
-	return due && due - 1 <= expected && ends_in(s, from, until, true) < expected / 2;
-}
-
-static bool check_metastable(const struct synthetic *s, const struct workflow_result *result)
-{
-	int64_t width = window_of(s, 10 * SECOND), from = 0, until = 0;
-
-	for (int64_t at = s->lift_last; at + width <= s->end; at += width) {
-		int64_t end = at;
-
-		while (end + width <= s->end && is_held_down(s, end, end + width))
-			end += width;
-		if (end - at >= 300 * SECOND || (end + width > s->end && end - at >= 3 * width)) {
-			from = at;
-			until = end;
-			break;
-		}
-		at = end;
-	}
-	assert_int_equal(result->metastable, from != 0);
-	assert_int_equal(result->metastable_from, from);
-	assert_int_equal(result->metastable_until, until);
-	return from != 0;
-}
-
-/* Units due at or before `at` that have not ended then. */
-static int waiting(const struct synthetic *s, int64_t at)
-{
-	int count = 0;
-
-	for (int i = 0; i < s->total; i++)
-		count += s->pieces[i].due <= at && s->pieces[i].end > at;
-	return count;
-}
-
-static int more_than_usual(const struct synthetic *s, int64_t at, int64_t until, int usual)
-{
-	int count = waiting(s, at) > usual;
-
-	for (int i = 0; i < s->total; i++)
-		count += s->pieces[i].due > at && s->pieces[i].due < until &&
-			 waiting(s, s->pieces[i].due) > usual;
-	return count;
-}
-
-static void check_drain(const struct synthetic *s, const struct workflow_result *result)
-{
-	static int64_t levels[SYNTHETIC_UNITS];
-	int64_t at = s->lift_last, found = 0;
-	int usual, largest = 0;
-
-	for (int i = 0; i < s->baseline; i++)
-		levels[i] = waiting(s, s->pieces[i].due);
-	usual = (int)nearest_rank(levels, s->baseline, 95);
-	assert_int_equal(result->backlog_baseline, usual);
-	for (int i = s->baseline; i < s->total; i++)
-		if (waiting(s, s->pieces[i].due) > largest)
-			largest = waiting(s, s->pieces[i].due);
-	assert_int_equal(result->backlog_largest, largest);
-	/* It can only become less when something ends. */
-	for (; at >= 0 && !found;) {
-		int next = next_ended(s, at);
-
-		if (at + s->span <= s->end && !more_than_usual(s, at, at + s->span, usual))
-			found = at;
-		at = next < 0 ? NONE : s->pieces[next].end;
-	}
-	assert_int_equal(result->drained_at, found);
-	if (found)
-		check_figure(&result->drain, found - s->lift_last, found - s->lift_last,
-			     found - s->lift_first);
-	else
-		assert_int_equal(result->drain.state, FIGURE_CENSORED);
-}
-
-static void check_lateness(const struct synthetic *s, const struct analysis *analysis)
-{
-	static int64_t late[SYNTHETIC_UNITS];
-	const struct lateness *lateness = &analysis->lateness[0];
-	int64_t bound = s->period / 10 > 10000000 ? s->period / 10 : 10000000;
-
-	for (int i = 0; i < s->total; i++)
-		late[i] = s->pieces[i].began - s->pieces[i].due;
-	assert_int_equal(lateness->units, s->total);
-	assert_int_equal(lateness->p50_ns, nearest_rank(late, s->total, 50));
-	assert_int_equal(lateness->p99_ns, nearest_rank(late, s->total, 99));
-	assert_int_equal(lateness->largest_ns, nearest_rank(late, s->total, 100));
-	assert_int_equal(lateness->bound_ns, bound);
-	assert_false(lateness->late);
-	assert_false(analysis->late);
-	assert_int_equal(analysis->late_by_ns, lateness->largest_ns);
-}
 
 static void test_histories(void **state)
 {
@@ -514,17 +23,9 @@ static void test_histories(void **state)
 		result = &analysis.episodes[0].results[0];
 		assert_int_equal(analysis.episodes[0].effective_at, s.hit);
 		assert_true(result->affected);
-		check_detection(&s, result);
-		check_first_success(&s, result);
-		check_recovery(&s, result);
+		check_all(&s, &analysis);
 		check_meaning(&s, result);
-		check_counts(&s, result);
-		check_surge(&s, SECOND, result->surge_1s);
-		check_surge(&s, 10 * SECOND, result->surge_10s);
-		check_goodput(&s, result);
-		metastable += check_metastable(&s, result);
-		check_drain(&s, result);
-		check_lateness(&s, &analysis);
+		metastable += result->metastable;
 		recovered += result->recovered;
 		steady += result->steady_at != 0;
 		drained += result->drained_at > (uint64_t)s.lift_last;
@@ -540,9 +41,179 @@ static void test_histories(void **state)
 	assert_true(drained > 100 && relapsed > 100 && metastable > 10);
 }
 
+/*
+ * 100 units a second for 60 s, of a service that stalls for 10 s and then answers all that waits. A
+ * prober that waited for each answer would have met one slow unit. Here 1000 of 6000 waited, the
+ * first for 10 s and each later one for 10 ms less.
+ */
+static void test_coordinated_omission(void **state)
+{
+	const uint64_t origin = 1000 * NS_PER_S, stall = 20 * NS_PER_S, step = 10 * NS_PER_MS;
+	struct window window = {
+		.starts_at = origin + stall - 1,
+		.planned_end = origin + stall + 10 * NS_PER_S,
+		.ended_first = origin + stall + 10 * NS_PER_S,
+		.ended_last = origin + stall + 10 * NS_PER_S,
+		.first_hit_at = origin + stall,
+	};
+	struct history history = {
+		.started_at = origin, .ended_at = origin + 61 * NS_PER_S, .end = END_COMPLETED};
+	const struct workflow_result *result;
+	struct analysis analysis;
+	uint64_t exact;
+
+	(void)state;
+	history.workflows = calloc(1, sizeof(*history.workflows));
+	history.workflows[history.workflows_count++] = (struct terms){
+		.name = strdup("work"),
+		.kind = WORKFLOW_KIND_HTTP,
+		.every_ns = step,
+		.detect_failures = 3,
+		.stable_successes = 10,
+		.stable_span_ns = NS_PER_S,
+	};
+	assert_int_equal(strings_add(&history.faults, "fault"), 0);
+	assert_int_equal(history_add_window(&history, &window), 0);
+	for (uint64_t i = 0; i < 6000; i++) {
+		uint64_t due = i * step;
+		bool waits = due >= stall && due < stall + 10 * NS_PER_S;
+		struct unit unit = {
+			.number = i,
+			.attempts = 1,
+			.intended_at = origin + due,
+			.started_at = origin + due,
+			.last_started_at = origin + due,
+			.ended_at = origin + (waits ? stall + 10 * NS_PER_S : due + NS_PER_MS),
+		};
+
+		assert_int_equal(history_add_unit(&history, &unit), 0);
+	}
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	result = &analysis.episodes[0].results[0];
+	/* None failed, and 4000 of them belong to the episode. */
+	assert_int_equal(result->intended, 4000);
+	assert_int_equal(result->successes, 4000);
+	/* Of the 1000 of the fault phase the 990th waited for 9.9 s; one step of the histogram. */
+	exact = 9900 * NS_PER_MS;
+	assert_int_equal(result->phases[PHASE_FAULT].units, 1000);
+	assert_in_range(result->phases[PHASE_FAULT].p99_ns, exact, exact + exact / 128);
+	exact = 5000 * NS_PER_MS;
+	assert_in_range(result->phases[PHASE_FAULT].p50_ns, exact, exact + exact / 128);
+	assert_in_range(result->phases[PHASE_BASELINE].p99_ns, NS_PER_MS,
+			NS_PER_MS + NS_PER_MS / 128);
+	/* All of them were waiting at its end. */
+	assert_int_equal(result->backlog_largest, 1000);
+	assert_int_equal(result->drained_at, origin + stall + 10 * NS_PER_S);
+	/* Nothing came for nine steps of 1 s, and all of it in the tenth: late, not lost for good.
+	 */
+	check_near(result->goodput_baseline, 2000.0L * NS_PER_S / (stall - 1));
+	check_near(result->goodput_lost, 9 * result->goodput_baseline);
+	check_near(result->goodput_caught_up, 1000 - result->goodput_baseline);
+	analysis_free(&analysis);
+	history_free(&history);
+}
+
+/* Ten units, one period apart, each of which begins `late` behind its schedule. */
+static void make_late(uint64_t period, uint64_t late, struct history *ret_history)
+{
+	struct history history = {.started_at = NS_PER_S, .ended_at = 100 * NS_PER_S};
+
+	history.workflows = calloc(1, sizeof(*history.workflows));
+	history.workflows[history.workflows_count++] = (struct terms){
+		.name = strdup("work"), .kind = WORKFLOW_KIND_HTTP, .every_ns = period};
+	for (uint64_t i = 0; i < 10; i++) {
+		uint64_t due = NS_PER_S + i * period;
+		struct unit unit = {
+			.number = i,
+			.attempts = 1,
+			.intended_at = due,
+			.started_at = due + late,
+			.last_started_at = due + late,
+			.ended_at = due + late + 1,
+		};
+		struct attempt attempt = {
+			.number = 1,
+			.unit = i,
+			.intended_at = due,
+			.started_at = due + late,
+			.ended_at = due + late + 1,
+			/* One opens the connection, eight use it again, one never had any. */
+			.connect_ns = i == 0,
+			.kept = i > 0 && i < 9,
+		};
+
+		assert_int_equal(history_add_unit(&history, &unit), 0);
+		assert_int_equal(history_add_attempt(&history, &attempt), 0);
+	}
+	*ret_history = history;
+}
+
+static void check_late(uint64_t period, uint64_t late, uint64_t bound, bool marked)
+{
+	struct history history;
+	struct analysis analysis;
+
+	make_late(period, late, &history);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	assert_int_equal(analysis.lateness[0].bound_ns, bound);
+	assert_int_equal(analysis.lateness[0].p99_ns, late);
+	assert_int_equal(analysis.lateness[0].late, marked);
+	assert_int_equal(analysis.late, marked);
+	assert_int_equal(analysis.late_by_ns, late);
+	analysis_free(&analysis);
+	history_free(&history);
+}
+
+static void test_late(void **state)
+{
+	(void)state;
+	/* 10 ms or a tenth of the period, the larger of both. */
+	check_late(50 * NS_PER_MS, 10 * NS_PER_MS, 10 * NS_PER_MS, false);
+	check_late(50 * NS_PER_MS, 10 * NS_PER_MS + 1, 10 * NS_PER_MS, true);
+	check_late(NS_PER_S, 100 * NS_PER_MS, 100 * NS_PER_MS, false);
+	check_late(NS_PER_S, 100 * NS_PER_MS + 1, 100 * NS_PER_MS, true);
+}
+
+static void test_connections(void **state)
+{
+	struct window window = {
+		.starts_at = 50 * NS_PER_S,
+		.planned_end = 60 * NS_PER_S,
+		.first_hit_at = 51 * NS_PER_S,
+		.existing_found = 7,
+		.existing_reset = 3,
+		.existing_adopted = 2,
+	};
+	const struct episode *episode;
+	struct history history;
+	struct analysis analysis;
+
+	(void)state;
+	make_late(NS_PER_S, 0, &history);
+	assert_int_equal(strings_add(&history.faults, "fault"), 0);
+	assert_int_equal(history_add_window(&history, &window), 0);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	episode = &analysis.episodes[0];
+	assert_int_equal(episode->results[0].phases[PHASE_BASELINE].cold, 1);
+	assert_int_equal(episode->results[0].phases[PHASE_BASELINE].warm, 8);
+	assert_int_equal(episode->results[0].phases[PHASE_FAULT].warm, 0);
+	assert_int_equal(episode->kernel[PHASE_BASELINE].attempts, 10);
+	assert_int_equal(episode->kernel[PHASE_BASELINE].units, 10);
+	assert_int_equal(episode->existing_found, 7);
+	assert_int_equal(episode->existing_reset, 3);
+	assert_int_equal(episode->existing_adopted, 2);
+	analysis_free(&analysis);
+	history_free(&history);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_histories),
+		cmocka_unit_test(test_coordinated_omission),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/number.h"
 #include "user/controller/random.h"
 #include "user/controller/statistics.h"
 
@@ -207,7 +208,7 @@ static size_t draw_survival(uint64_t round, struct sample *ret_samples)
 
 static void write_script(FILE *out)
 {
-	fputs("suppressMessages(library(survival))\nn <- function(x) cat(sprintf('%.17g\\n', x), "
+	fputs("suppressMessages(library(survival))\nn <- function(x) cat(sprintf('%.17f\\n', x), "
 	      "sep = '')\n",
 	      out);
 	for (uint64_t round = 0; round < ROUNDS; round++) {
@@ -235,14 +236,15 @@ static void write_script(FILE *out)
 
 static double next_number(FILE *in)
 {
-	char line[64], *end;
+	char line[64];
 	double value;
 
 	assert_non_null(fgets(line, sizeof(line), in));
-	if (strncmp(line, "NA", 2) == 0)
+	line[strcspn(line, "\n")] = '\0';
+	/* "NA" of a number that there is not, "NaN" of one that cannot be. */
+	if (strncmp(line, "Na", 2) == 0 || strncmp(line, "NA", 2) == 0)
 		return NAN;
-	value = strtod(line, &end);
-	assert_true(end != line);
+	assert_int_equal(number_parse_decimal(line, &value), 0);
 	return value;
 }
 
