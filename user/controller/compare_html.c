@@ -154,8 +154,7 @@ static void print_numbers(const struct comparison *comparison,
 	static const char *const headers[] = {"median", "A", "B", "B - A", "effect"};
 	static const char *const definitions[] = {
 		NULL, NULL, NULL, "With its 95 % interval: one that holds 0 shows no difference.",
-		"Cliff's delta: how much more often a run of B is above one of A than below. 1 or "
-		"-1: always."};
+		"Cliff's delta: 1 or -1 when every run of B is above or below those of A."};
 	bool both = comparison->variants_count == COMPARE_VARIANTS_MAX;
 	struct page_table table;
 
@@ -232,7 +231,7 @@ int compare_html(const struct comparison *comparison, FILE *out)
 					 : "good");
 	escape_markup(out, comparison->conclusion);
 	fputs(both ? "</p>\n<h1>A and B</h1>\n" : "</p>\n<h1>Repeated runs</h1>\n", out);
-	for (size_t i = 0; i < comparison->variants_count; i++)
+	for (size_t i = 0; i < (both ? COMPARE_VARIANTS_MAX : 1); i++)
 		print_variant(&comparison->variants[i], i, out);
 	fputs("<p class=\"soft\">A dot is a run, large and pale when what it waited for never "
 	      "came; the stroke is their median, the bar its interval.</p>\n</header>\n<main>\n",
