@@ -17,6 +17,11 @@ enum { VALUE_TICKS = 4 };
 static const char letters[COMPARE_VARIANTS_MAX] = {'A', 'B'};
 static const char *const tones[COMPARE_VARIANTS_MAX] = {"cool", "cool2"};
 
+static size_t sides_of(const struct comparison *comparison)
+{
+	return comparison->variants_count < COMPARE_VARIANTS_MAX ? 1 : COMPARE_VARIANTS_MAX;
+}
+
 /* The definition of a figure is that of the report of one run. */
 static const struct report_figure *definition_of(unsigned int figure)
 {
@@ -49,7 +54,7 @@ static struct chart_scale scale_of(const struct comparison *comparison,
 {
 	double most = unit == COMPARED_SHARE ? 1 : 0;
 
-	for (size_t i = 0; i < comparison->variants_count; i++) {
+	for (size_t i = 0; i < sides_of(comparison); i++) {
 		raise(&most, compared->medians[i].value);
 		raise(&most, compared->medians[i].high);
 		for (size_t j = 0; j < compared->counts[i]; j++)
@@ -112,7 +117,7 @@ static void print_figure(const struct comparison *comparison,
 
 	fputs("<figure class=\"charts versus\"><figcaption>", out);
 	page_term(out, definition->label, definition->definition);
-	for (size_t i = 0; i < comparison->variants_count; i++) {
+	for (size_t i = 0; i < sides_of(comparison); i++) {
 		compare_estimate(text, unit, &compared->medians[i], false);
 		fprintf(out,
 			" <span class=\"side\"><span class=\"key %s\">%c</span><b>%s</b></span>",
@@ -121,15 +126,14 @@ static void print_figure(const struct comparison *comparison,
 	fputs("</figcaption>\n<div class=\"plot runs\"><svg viewBox=\"0 0 1000 100\" "
 	      "preserveAspectRatio=\"none\" aria-hidden=\"true\">",
 	      out);
-	for (size_t i = 0; i < comparison->variants_count; i++)
+	for (size_t i = 0; i < sides_of(comparison); i++)
 		draw_side(&scale, compared, i,
-			  CHART_HEIGHT * (2 * (double)i + 1) /
-				  (2 * (double)comparison->variants_count),
+			  CHART_HEIGHT * (2 * (double)i + 1) / (2 * (double)sides_of(comparison)),
 			  out);
 	fputs("</svg>", out);
-	for (size_t i = 0; i < comparison->variants_count; i++)
+	for (size_t i = 0; i < sides_of(comparison); i++)
 		fprintf(out, "<span class=\"y\" style=\"bottom:%.1f%%\">%c</span>",
-			100 - 100 * (2 * (double)i + 1) / (2 * (double)comparison->variants_count),
+			100 - 100 * (2 * (double)i + 1) / (2 * (double)sides_of(comparison)),
 			letters[i]);
 	fputs("</div>\n", out);
 	print_axis(&scale, unit, out);
@@ -154,8 +158,7 @@ static void print_numbers(const struct comparison *comparison,
 	static const char *const headers[] = {"median", "A", "B", "B - A", "effect"};
 	static const char *const definitions[] = {
 		NULL, NULL, NULL, "With its 95 % interval: one that holds 0 shows no difference.",
-		"Cliff's delta: how much more often a run of B is above one of A than below. 1 or "
-		"-1: always."};
+		"Cliff's delta: 1 or -1 when every run of B is above or below those of A."};
 	bool both = comparison->variants_count == COMPARE_VARIANTS_MAX;
 	struct page_table table;
 
@@ -189,7 +192,7 @@ static void print_workflow(const struct comparison *comparison,
 	fputs("<section class=\"panel\"><h3>", out);
 	escape_markup(out, workflow->name);
 	fprintf(out, ", episode %zu</h3>\n", workflow->episode + 1);
-	for (size_t i = 0; i < comparison->variants_count; i++) {
+	for (size_t i = 0; i < sides_of(comparison); i++) {
 		fprintf(out, "<p><span class=\"key %s\">%c</span>%llu runs", tones[i], letters[i],
 			(unsigned long long)workflow->passed[i].total);
 		print_proportion("passed", &workflow->passed[i], out);
@@ -232,7 +235,7 @@ int compare_html(const struct comparison *comparison, FILE *out)
 					 : "good");
 	escape_markup(out, comparison->conclusion);
 	fputs(both ? "</p>\n<h1>A and B</h1>\n" : "</p>\n<h1>Repeated runs</h1>\n", out);
-	for (size_t i = 0; i < comparison->variants_count; i++)
+	for (size_t i = 0; i < sides_of(comparison); i++)
 		print_variant(&comparison->variants[i], i, out);
 	fputs("<p class=\"soft\">A dot is a run, large and pale when what it waited for never "
 	      "came; the stroke is their median, the bar its interval.</p>\n</header>\n<main>\n",

@@ -109,11 +109,15 @@ int report_outputs_add(struct report_outputs *outputs, const char *text, struct 
 }
 
 /* Not truncated yet: the last report stays until the next is ready. */
-static FILE *open_path(const char *path)
+static FILE *open_path(const char *path, bool *ret_created)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-	FILE *stream = fd < 0 ? NULL : fdopen(fd, "w");
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	FILE *stream;
 
+	*ret_created = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+	stream = fd < 0 ? NULL : fdopen(fd, "w");
 	if (stream)
 		TAKE_FD(fd);
 	return stream;
@@ -127,7 +131,7 @@ int report_outputs_open(struct report_outputs *outputs, struct failure *failure)
 		struct report_output *output = &outputs->items[i];
 
 		printed = printed || !output->path;
-		output->stream = output->path ? open_path(output->path) : stdout;
+		output->stream = output->path ? open_path(output->path, &output->created) : stdout;
 		if (!output->stream)
 			return fail(failure, -errno, "cannot write %s: %s", output->path,
 				    strerror(errno));
@@ -142,24 +146,31 @@ int report_outputs_open(struct report_outputs *outputs, struct failure *failure)
 
 void report_outputs_close(struct report_outputs *outputs)
 {
-	for (size_t i = 0; i < outputs->count; i++)
-		if (outputs->items[i].path && outputs->items[i].stream)
-			fclose(outputs->items[i].stream);
+	for (size_t i = 0; i < outputs->count; i++) {
+		const struct report_output *output = &outputs->items[i];
+
+		if (!output->path || !output->stream)
+			continue;
+		fclose(output->stream);
+		if (output->created && !output->begun)
+			unlink(output->path);
+	}
 	outputs->count = 0;
 }
 
-void report_output_begin(const struct report_output *output)
+void report_output_begin(struct report_output *output)
 {
+	output->begun = true;
 	/* A device or a pipe has nothing to cut off. */
 	if (output->path && ftruncate(fileno(output->stream), 0) < 0)
 		errno = 0;
 }
 
-static int print_all(const struct report *report, const struct report_outputs *outputs,
+static int print_all(const struct report *report, struct report_outputs *outputs,
 		     struct failure *failure)
 {
 	for (size_t i = 0; i < outputs->count; i++) {
-		const struct report_output *output = &outputs->items[i];
+		struct report_output *output = &outputs->items[i];
 		int r;
 
 		report_output_begin(output);
@@ -173,7 +184,7 @@ static int print_all(const struct report *report, const struct report_outputs *o
 	return 0;
 }
 
-int report_journal(const char *path, const struct report_outputs *outputs, int *ret_exit_code,
+int report_journal(const char *path, struct report_outputs *outputs, int *ret_exit_code,
 		   struct failure *failure)
 {
 	struct journal_run run = {0};

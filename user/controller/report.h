@@ -33,6 +33,8 @@ struct report_outputs {
 		enum report_format format;
 		const char *path; /* NULL: standard output. Not owned */
 		FILE *stream;	  /* filled by report_outputs_open */
+		bool created;	  /* the file was not there before */
+		bool begun;	  /* a report was printed to it */
 	} items[REPORT_OUTPUTS_MAX];
 	size_t count;
 };
@@ -45,20 +47,21 @@ struct report_outputs {
 int report_outputs_add(struct report_outputs *outputs, const char *text, struct failure *failure);
 /*
  * Opens what was added, so that a place that cannot be written is told before a run and not after
- * it; what is in the files stays until a report is ready. Without a report for standard output the
- * table goes there. 0 or -errno with `failure`; ends with report_outputs_close in either case.
+ * it; what is in the files stays until a report is ready, and a file that was made for one which
+ * did not come is taken away again at the end. Without a report for standard output the table goes
+ * there. 0 or -errno with `failure`; ends with report_outputs_close in either case.
  */
 int report_outputs_open(struct report_outputs *outputs, struct failure *failure);
 void report_outputs_close(struct report_outputs *outputs);
 /* Before something is printed to an output: empties its file. */
-void report_output_begin(const struct report_output *output);
+void report_output_begin(struct report_output *output);
 
 /*
  * Reads the journal (or the run's directory), analyses it and prints every output. 0 with the exit
  * code of the verdict in `ret_exit_code`; -errno with `failure`: a journal that cannot be read
  * leaves every output as it was.
  */
-int report_journal(const char *path, const struct report_outputs *outputs, int *ret_exit_code,
+int report_journal(const char *path, struct report_outputs *outputs, int *ret_exit_code,
 		   struct failure *failure);
 
 /* What a report is made from. Nothing is owned. */

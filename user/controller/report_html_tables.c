@@ -63,9 +63,7 @@ static void table_phases(const struct report *report, const struct episode *epis
 					      "attempts per unit", "p50",   "p95",   "p99"};
 	static const char *const definitions[] = {
 		NULL,
-		"baseline: ended before the first inject; fault: due before the lift; recovery: "
-		"due "
-		"after it",
+		"Before the first inject; due before the lift; due after it.",
 		"Pieces of work that ended.",
 		NULL,
 		"1.00: nothing was tried twice.",
@@ -134,8 +132,7 @@ static void table_kernel(const struct episode *episode, FILE *out)
 	static const char *const definitions[] = {
 		NULL,
 		"Matches that a fault acted on.",
-		"Connections to the faults' endpoints that the kernel saw, over the units of all "
-		"workflows.",
+		"Connections that the kernel saw at the faults, over all workflows' units.",
 		"Requests likewise. More than the attempts are retries that a client hides.",
 		"What the workflows know of themselves.",
 	};
@@ -196,9 +193,7 @@ void page_run_tables(const struct report *report, FILE *out)
 	static const char *const definitions[] = {
 		NULL,
 		NULL,
-		"cold: a fresh connection for each attempt; warm: a kept one may carry it and hide "
-		"a "
-		"fault of new ones.",
+		"warm: a kept connection may carry an attempt and hide a fault of new ones.",
 		NULL,
 		"How far behind its schedule the controller began units: median.",
 		"99th percentile.",

@@ -144,7 +144,7 @@ int verb_require_plan(const struct arguments *arguments, const struct experiment
 
 /* Plays the experiment and reports it. The exit code. */
 static int play(const struct arguments *arguments, const struct experiment *experiment,
-		const struct report_outputs *reports)
+		struct report_outputs *reports)
 {
 	const struct run_options options = {
 		.path = arguments->operands[0],

@@ -140,8 +140,8 @@ static int open_outputs(struct report_outputs *outputs)
 	return EXIT_USAGE;
 }
 
-static int print_comparison(const struct report_outputs *outputs, const char *const *paths,
-			    size_t count, uint64_t seed)
+static int print_comparison(struct report_outputs *outputs, const char *const *paths, size_t count,
+			    uint64_t seed)
 {
 	struct comparison comparison = {0};
 	struct failure failure = {0};

@@ -186,9 +186,10 @@ def test_places(reports):
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr == (b"faultctl: cannot write /nonexistent/report.json: No such file or "
                            b"directory\n"), done.stderr
-    # A journal that cannot be read leaves the last report alone.
-    done = reports.call("/nonexistent", "-o", f"json={at[0]}")
-    assert done.returncode == 2
+    # A journal that cannot be read leaves the last report alone, and no empty one behind.
+    fresh = os.path.join(reports.directory, "fresh.json")
+    done = reports.call("/nonexistent", "-o", f"json={at[0]}", "-o", f"json={fresh}")
+    assert done.returncode == 2 and not os.path.exists(fresh)
     with open(at[0], encoding="utf-8") as file:
         assert file.read() == reports.make("plain", "json")
 

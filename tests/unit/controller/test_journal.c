@@ -123,7 +123,7 @@ static void test_cut_anywhere(void **state)
 	(void)state;
 	assert_non_null(null);
 	for (size_t i = 0; i <= length; i++) {
-		const struct report_outputs outputs = {
+		struct report_outputs outputs = {
 			.items = {{.format = (enum report_format)(i % REPORT_FORMAT_COUNT),
 				   .stream = null}},
 			.count = 1,
