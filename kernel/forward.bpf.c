@@ -3,6 +3,7 @@
  * Forwarded traffic: what passes through this host and enters on an interface that a rule names. It
  * belongs to no socket, so a connection is told by its ends and its direction by its SYN.
  */
+#include "kernel/icmp.h"
 #include "kernel/inbound.h"
 #include "kernel/link.h"
 #include "kernel/link_packet.h"
@@ -67,7 +68,8 @@ enum {
 	FORWARD_LOSE = 1,
 	FORWARD_REFUSE = 2,
 	FORWARD_RESET = 3,
-	FORWARD_SHADOW = 4, /* one of the others, in a run */
+	FORWARD_UNREACHABLE = 4,
+	FORWARD_SHADOW = 5, /* one of the others, in a run */
 };
 
 /* What one rule, which matches, does with a packet of a connection. */
@@ -82,6 +84,8 @@ static __always_inline int forward_action(const struct fault_rule *rule,
 			       : FORWARD_PASS;
 	if (rule->effect == FAULT_EFFECT_REFUSE)
 		return facts->syn ? FORWARD_REFUSE : FORWARD_PASS;
+	if (rule->effect == FAULT_EFFECT_UNREACHABLE)
+		return facts->syn ? FORWARD_UNREACHABLE : FORWARD_PASS;
 	switch (link_action(rule, facts)) {
 	case LINK_REFUSE:
 		return FORWARD_REFUSE;
@@ -184,6 +188,10 @@ static __always_inline int forward_tcp(struct __sk_buff *buffer, struct link_pac
 		return LINK_NEXT;
 	case FORWARD_REFUSE:
 		if (segment_make_reset(buffer, segment, 1, 0, segment->sequence + 1))
+			return LINK_NEXT;
+		return (int)bpf_redirect(buffer->ifindex, 0);
+	case FORWARD_UNREACHABLE:
+		if (icmp_make_unreachable(buffer, segment))
 			return LINK_NEXT;
 		return (int)bpf_redirect(buffer->ifindex, 0);
 	case FORWARD_RESET:

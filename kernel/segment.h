@@ -170,7 +170,7 @@ static __always_inline void segment_turn_frame(struct __sk_buff *buffer,
 	bpf_skb_store_bytes(buffer, 0, turned, sizeof(turned), 0);
 }
 
-/* Writes an IP header for `length` bytes of TCP. */
+/* Writes an IP header for `length` bytes of the segment's protocol. */
 static __always_inline void segment_write_network(struct __sk_buff *buffer,
 						  const struct segment *segment, __u32 length)
 {
@@ -181,7 +181,7 @@ static __always_inline void segment_write_network(struct __sk_buff *buffer,
 
 	if (segment->ipv6) {
 		words[0] = bpf_htonl(6U << 28);
-		words[1] = bpf_htonl(length << 16 | FAULT_PROTOCOL_TCP << 8 | 64);
+		words[1] = bpf_htonl(length << 16 | segment->protocol << 8 | 64);
 		__builtin_memcpy(&words[2], segment->source, 16);
 		__builtin_memcpy(&words[6], segment->destination, 16);
 		bpf_skb_store_bytes(buffer, segment->header, words, IPV6_HEADER, 0);
@@ -189,7 +189,7 @@ static __always_inline void segment_write_network(struct __sk_buff *buffer,
 	}
 	words[0] = bpf_htonl(0x45U << 24 | (IPV4_HEADER + length));
 	words[1] = bpf_htonl(0x4000); /* do not fragment */
-	words[2] = bpf_htonl(64U << 24 | FAULT_PROTOCOL_TCP << 16);
+	words[2] = bpf_htonl(64U << 24 | segment->protocol << 16);
 	words[3] = source[3];
 	words[4] = destination[3];
 	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];

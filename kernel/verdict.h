@@ -83,33 +83,54 @@ static __always_inline int verdict_say(const struct fault_control *fault_control
 }
 
 /*
+ * The window that `rule` goes by. A shadow has none: it tells what one that opened at the arming
+ * would come to, which `open` is made.
+ */
+static __always_inline const struct fault_window *
+verdict_window(const struct fault_control *fault_control, __u32 index, struct fault_window *open)
+{
+	if (!(fault_control->flags & FAULT_CONTROL_SHADOW))
+		return bpf_map_lookup_elem(&windows, &index);
+	open->starts_at = fault_control->started_at;
+	open->ends_at = fault_control->deadline;
+	return open;
+}
+
+/* FAULT_REASON_HIT when the rule acts at all: its window is open and its budget is not spent. */
+static __always_inline int verdict_live(const struct fault_control *fault_control,
+					const struct fault_rule *rule,
+					const struct fault_window *window, __u32 index, __u64 now)
+{
+	int reason = effect_live(fault_control, window, now);
+
+	if (reason == FAULT_REASON_HIT && rule_is_spent(rule, window, index))
+		return FAULT_REASON_BUDGET;
+	return reason;
+}
+
+/*
  * Whether `rule` acts now on item `item` of connection `cookie`: FAULT_REASON_HIT, or why not;
  * in a shadow FAULT_REASON_SHADOW in the place of a hit. FAULT_REASON_KERNEL_ERROR when there is no
  * such rule.
  */
 FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
 {
-	const struct fault_window *window = bpf_map_lookup_elem(&windows, &index);
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
 	struct fault_control *fault_control = control_get();
 	struct draw_key key = {.cookie = cookie, .item = item, .rule = index};
+	const struct fault_window *window;
 	struct fault_window open = {};
-	enum fault_reason reason;
 	__u64 number = 0;
+	int reason;
 
-	if (!fault_control || !window || !rule)
+	if (!fault_control || !rule)
 		return FAULT_REASON_KERNEL_ERROR;
-	if (fault_control->flags & FAULT_CONTROL_SHADOW) {
-		/* It has no window: it tells what one that opened at the arming would come to. */
-		open.starts_at = fault_control->started_at;
-		open.ends_at = fault_control->deadline;
-		window = &open;
-	}
-	reason = effect_live(fault_control, window, now);
+	window = verdict_window(fault_control, index, &open);
+	if (!window)
+		return FAULT_REASON_KERNEL_ERROR;
+	reason = verdict_live(fault_control, rule, window, index, now);
 	if (reason != FAULT_REASON_HIT)
 		return reason;
-	if (rule_is_spent(rule, window, index))
-		return FAULT_REASON_BUDGET;
 	if (effect_is_partial(rule, window)) {
 		key.injection = window->injection;
 		number = draw_number(rule, &key);
@@ -125,19 +146,17 @@ FAULT_SCAN int rule_verdict(__u32 index, __u64 cookie, __u64 item, __u64 now)
  */
 FAULT_SCAN int rule_live(__u32 index, __u64 now)
 {
-	struct fault_window *window = bpf_map_lookup_elem(&windows, &index);
 	struct fault_rule *rule = bpf_map_lookup_elem(&rules, &index);
 	struct fault_control *fault_control = control_get();
-	enum fault_reason reason;
+	const struct fault_window *window;
+	struct fault_window open = {};
 
-	if (!fault_control || !window || !rule)
+	if (!fault_control || !rule)
 		return FAULT_REASON_KERNEL_ERROR;
-	if (fault_control->flags & FAULT_CONTROL_SHADOW)
-		return FAULT_REASON_SHADOW;
-	reason = effect_live(fault_control, window, now);
-	if (reason == FAULT_REASON_HIT && rule_is_spent(rule, window, index))
-		return FAULT_REASON_BUDGET;
-	return reason;
+	window = verdict_window(fault_control, index, &open);
+	if (!window)
+		return FAULT_REASON_KERNEL_ERROR;
+	return verdict_say(fault_control, verdict_live(fault_control, rule, window, index, now));
 }
 
 /* Whether any rule of `mask` acts. */

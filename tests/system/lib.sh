@@ -27,6 +27,7 @@ spawned=       # pid of the client last spawned
 run=   # id of the armed run
 reply= # body of the last API call
 code=  # status of the last API call
+window_ns=0 # see predicts
 declare -A held_in=() held_out=() # descriptors of the connections held, by name
 
 # fail MESSAGE: the test has failed; where is said.
@@ -284,9 +285,11 @@ reason_count() {
 predicts() {
 	local untouched seen said hits off
 
-	untouched=$(window_ns=0 && "${@:4}")
+	window_ns=0
+	untouched=$("${@:4}")
 	arm "$(plan "$2" "$(jq --compact-output '. + {shadow: true}' <<<"$3")")"
-	seen=$(window_ns=$(field .started_ns) && "${@:4}")
+	window_ns=$(field .started_ns)
+	seen=$("${@:4}")
 	assert_eq "$seen" "$untouched" "$1: what the load met in the shadow"
 	assert_eq "$(counter f hits)" 0 "$1: hits in the shadow"
 	expect_api 200 GET "/runs/$run/shadow"
@@ -294,7 +297,9 @@ predicts() {
 	disarm
 	arm "$(plan "$2" "$3")"
 	inject f 60
-	seen=$(window_ns=$(field .starts_at_ns) && "${@:4}")
+	# shellcheck disable=SC2034 # for the load
+	window_ns=$(field .starts_at_ns)
+	seen=$("${@:4}")
 	hits=$(counter f hits)
 	disarm
 	echo "$1: predicted $said, met $hits"

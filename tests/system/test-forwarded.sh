@@ -89,6 +89,20 @@ for effect in '"effect": "refuse"' '"effect": "reset", "at": "connect"'; do
 done
 echo "refuse, reset at connect: curl's exit 7"
 
+arm "$(plan "$(rule '"effect": "unreachable"' "$TO_SHARED")")"
+inject f 60
+# A client in a namespace of the same host may hold its socket's lock while the answer to its first SYN
+# arrives: the kernel drops that one, and the second comes a second later.
+for address in "$TESTBED_SHARED4" "$TESTBED_SHARED6"; do
+	assert_eq "$(guest "$CLIENTS/attempt.py" --timeout 5 tcp "$address" 80)" \
+		"1 connect EHOSTUNREACH" "$address"
+done
+assert_between "$(counter f hits)" 2 4 "hits"
+lift
+expect "404 0" "404 0"
+disarm
+echo "unreachable: EHOSTUNREACH"
+
 arm "$(plan "$(rule '"effect": "reset", "at": "request"' "$TO_SHARED")")"
 inject f 60
 expect "000 56" "000 56"

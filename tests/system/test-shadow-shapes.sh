@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 180
+# alone: what its loads meet hangs on the moment
 # Promise: a shadow touches nothing and predicts, to within 1 %, the hits of a run with the same seed
 # and load also where not everything is hit: for shares, ramps, flaps, budgets, the first ones, the
 # capacity of an overload, and DNS queries, by many clients at once.

@@ -37,13 +37,17 @@ static const struct {
 	[COMPARED_UNITS] = {1, " units"},
 };
 
-/* As many digits after the point as `size` deserves. */
-static int digits(double size)
+/* As many digits after the point as it takes to tell the ends of the interval apart, or as the
+ * value itself deserves. */
+static int digits(double value, double width)
 {
-	size = fabs(size);
-	if (size >= 10 && !isinf(size))
-		return 0;
-	return size >= 1 ? 1 : 3;
+	static const double steps[] = {5, 0.5, 0.05};
+	double size = isfinite(width) && width > 0 ? width : fabs(value) / 2;
+	int count = 0;
+
+	while (count < (int)ARRAY_SIZE(steps) && size < steps[count])
+		count++;
+	return count;
 }
 
 static void put_amount(char text[AMOUNT_SIZE], double value, int precision)
@@ -103,7 +107,8 @@ void compare_sentence(const struct compared_workflow *workflow, enum compared_fi
 	double value = compared->difference.value, sign = value < 0 ? -1 : 1;
 	double scale = units[compared_unit_of(figure)].scale;
 	const char *unit = units[compared_unit_of(figure)].unit;
-	int precision = digits(scale * value);
+	double width = compared->difference.high - compared->difference.low;
+	int precision = digits(scale * value, scale * width);
 	char interval[128], amount[AMOUNT_SIZE];
 
 	if (isnan(value)) {

@@ -91,13 +91,15 @@ static int body_length(const char *head, size_t *ret_length)
 	return 0;
 }
 
-/* Takes a request that is whole. `body` lies behind the head in the same buffer. */
-static void take_request(struct connection *connection, const char *body, size_t length)
+/* Takes a request that is whole. `body` lies behind the head in the same buffer; what follows it
+ * is nothing that was waited for. */
+static void take_request(struct connection *connection, char *body, size_t length)
 {
 	struct webhook *webhook = connection->webhook;
 	const char *request = connection->request, *target = strchr(request, ' ');
 	size_t method = target ? (size_t)(target - request) : 0, path;
 
+	body[length] = '\0';
 	if (!target) {
 		answer(connection, "400 Bad Request");
 		return;

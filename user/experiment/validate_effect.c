@@ -451,18 +451,20 @@ int plan_effect_check(const struct plan_rule *rule, struct failure *failure)
 /* Forwarded traffic belongs to no socket of the host: what needs one cannot act on it. */
 static int check_forwarded(const struct plan_rule *rule, struct failure *failure)
 {
-	const unsigned int able = 1U << FAULT_EFFECT_REFUSE | 1U << FAULT_EFFECT_DROP |
-				  1U << FAULT_EFFECT_LOSS | 1U << FAULT_EFFECT_RESET |
-				  1U << FAULT_EFFECT_DNS;
+	const unsigned int able = 1U << FAULT_EFFECT_REFUSE | 1U << FAULT_EFFECT_UNREACHABLE |
+				  1U << FAULT_EFFECT_DROP | 1U << FAULT_EFFECT_LOSS |
+				  1U << FAULT_EFFECT_RESET | 1U << FAULT_EFFECT_DNS;
 
 	if (!(able >> rule->effect & 1))
 		return fail(
 			failure, -EINVAL,
-			"effect %s does not act on forwarded traffic; refuse, drop, loss, reset "
-			"and dns do",
+			"effect %s does not act on forwarded traffic; refuse, unreachable, drop, "
+			"loss, reset and dns do",
 			plan_effect_name(rule->effect));
-	if (rule->effect == FAULT_EFFECT_REFUSE && rule->match.udp)
-		return fail(failure, -EINVAL, "effect refuse acts on forwarded tcp only");
+	if ((rule->effect == FAULT_EFFECT_REFUSE || rule->effect == FAULT_EFFECT_UNREACHABLE) &&
+	    rule->match.udp)
+		return fail(failure, -EINVAL, "effect %s acts on forwarded tcp only",
+			    plan_effect_name(rule->effect));
 	if (rule->match.cgroups.count > 0 || rule->match.units.count > 0 ||
 	    rule->match.containers.count > 0)
 		return fail(failure, -EINVAL, "forwarded traffic has no cgroup");

@@ -173,6 +173,9 @@ class FakeHost:
                 status, code, text = self.refusal
                 return status, {"error": text, "code": code}
             plan = json.loads(body)
+            # What was of an earlier run is gone with it.
+            self.events, self.windows, self.requests = [], {}, []
+            self.injected_at = self.lifted_at = None
             self.faults = [rule["fault"] for rule in plan["rules"]]
             self.lease_ns = plan["lease_ns"]
             self.lease_until = t + self.lease_ns
@@ -235,14 +238,26 @@ class FakeHost:
                      for i, fault in enumerate(self.faults)]
             return 200, {"now_ns": t, "rules": rules}
         if rest.startswith("/series"):
-            return 200, {"bucket_ns": BUCKET_NS, "started_ns": self.started, "from": 0, "to": 0,
-                         "buckets": []}
+            first, until = int(rest.partition("=")[2] or 0), (t - self.started) // BUCKET_NS
+            return 200, {"bucket_ns": BUCKET_NS, "started_ns": self.started, "from": first,
+                         "to": until, "buckets": self.series(first, until)}
         if method == "DELETE" and rest == "":
             self.lift([], "disarmed")
             self.run = None
             self.emit(t, "disarmed", "disarmed", [])
             return 200, {"now_ns": t}
         return 404, {"error": "no such path", "code": "not-found"}
+
+    def series(self, first, until):
+        """Every request is a connection that rule 0 matched; what is not well is a hit."""
+        buckets = {}
+        for t, outcome in self.requests:
+            number = (t - self.started) // BUCKET_NS
+            if first <= number < until:
+                bucket = buckets.setdefault(number, [0, 0])
+                bucket[outcome == "ok"] += 1
+        return [[0, number, hits + passes, 0, hits, passes, 0, 0]
+                for number, (hits, passes) in sorted(buckets.items())]
 
     async def stream(self, writer):
         writer.write(b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\n")

@@ -19,7 +19,7 @@ class Scenario:
     def __init__(self, name, behave, check, every="100ms", timeout="400ms", steady="2s",
                  inject="2s", recover="8s", retry=1, backoff="100ms", during=None, setup=None,
                  budget=None, abort=None, workflows=None, lease="3s", arguments=(), environment=None,
-                 timeline=None):
+                 timeline=None, again=("report",)):
         self.__dict__.update(locals())
 
     def experiment(self, port):
@@ -86,7 +86,7 @@ async def run_one(scenario, faultctl, directory):
         scenario.check(scenario)
         # The journal alone gives the same report.
         again = await asyncio.create_subprocess_exec(
-            faultctl, "report", os.path.join(directory, "run"), "-o", "json",
+            faultctl, *scenario.again, os.path.join(directory, "run"), "-o", "json",
             stdout=asyncio.subprocess.PIPE)
         out, _ = await again.communicate()
         if scenario.report:

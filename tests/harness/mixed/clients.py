@@ -8,13 +8,18 @@ import socket
 import ssl
 import struct
 import sys
+import threading
 import time
 
 import table
 
-SILENCE = 0.4  # seconds after which nothing is silence
-PATIENCE = 40  # seconds for what is awaited
+SILENCE = 0.4  # seconds after which nothing is silence, where silence is due
+STALLED = 1  # seconds after which a download has stalled
+PATIENCE = 15  # seconds for what is awaited
 DNS = ("10.77.0.53", 53)
+
+
+thread = threading.local()  # .seconds: how long this client waits
 
 
 def body_of(path):
@@ -30,7 +35,7 @@ def name_of(error):
 def connected(address, port, kind=socket.SOCK_STREAM):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     end = socket.socket(family, kind)
-    end.settimeout(SILENCE)
+    end.settimeout(thread.seconds)
     end.connect((address, port))
     return end
 
@@ -203,7 +208,7 @@ def stall(address, port, path, after):
     """Falls silent where it should, and says what comes of it when the fault is lifted."""
     got = Download(address, port, path, table.host(0))
     while not got.is_done():
-        if not got.take(SILENCE):
+        if not got.take(STALLED):
             break
     else:
         return got.verdict()

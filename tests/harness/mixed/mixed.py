@@ -8,7 +8,8 @@ The parts of test-mixed-rules, all of one table (table.py).
   addresses  prints the addresses that the services need, as commands of `ip -batch`
   serve      is the services: HTTP, TLS and UDP on all ports of the table
   play       reads lines of names of faults and runs their clients, all of a line at once; prints
-             `NAME OUTCOME` for each that ends, and `waits` for one that waits for the lift
+             `NAME OUTCOME` for each that ends, and `waits` for one that waits for the lift. The
+             client of `NAME/silent` does not wait long
 """
 import asyncio
 import json
@@ -59,8 +60,9 @@ async def serve(certificate, key):
     await asyncio.Event().wait()
 
 
-def say(row):
+def say(row, silent):
     kind, *arguments = row["client"]
+    clients.thread.seconds = clients.SILENCE if silent else clients.PATIENCE
     try:
         outcome = getattr(clients, kind)(*arguments)
     except OSError as error:
@@ -73,7 +75,8 @@ def play():
     by_name = {row["fault"]: row for row in table.rows()}
     print("ready", flush=True)
     for line in sys.stdin:
-        threads = [threading.Thread(target=say, args=(by_name[name],)) for name in line.split()]
+        threads = [threading.Thread(target=say, args=(by_name[name], bool(silent)))
+                   for name, silent, _ in (word.partition("/") for word in line.split())]
         for thread in threads:
             thread.start()
         for thread in threads:
