@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 enum { KEY_SOCKET = 's', KEY_OUTPUT = 'd', KEY_FORMAT = 'o', KEY_SEED = 'n', KEY_QUIET = 'q' };
 enum { KEY_AS_ROOT = 'r', KEY_PRESETS = 'p', KEY_ANSWERS = 'a' };
 enum { KEY_WATCH = 'w', KEY_REQUIRE_PLAN = 'f', KEY_REPEAT = 'k', KEY_COMPARE = 'c' };
-enum { KEY_AUTHORITY = 'C', KEY_LIFETIME = 'l', KEY_REPLACE = 't', KEY_CHECK = 'h' };
+enum { KEY_AUTHORITY = 'C', KEY_LIFETIME = 'l', KEY_REPLACE = 't', KEY_CHECK = 'e' };
 /* In struct verb: -o of those that print reports of a run, any number of them. */
 enum { LETTER_REPORT = 'O' };
 
@@ -126,6 +127,37 @@ static error_t parse_end(struct argp_state *state, const struct invocation *invo
 	return 0;
 }
 
+/* Options that are kept as they are said: flags, and texts. */
+static const struct {
+	int key;
+	size_t flag, text; /* where; 0: the other one */
+} kept_options[] = {
+	{KEY_QUIET, offsetof(struct arguments, quiet), 0},
+	{KEY_REQUIRE_PLAN, offsetof(struct arguments, require_plan), 0},
+	{KEY_COMPARE, offsetof(struct arguments, compare), 0},
+	{KEY_ANSWERS, offsetof(struct arguments, answers), 0},
+	{KEY_AS_ROOT, offsetof(struct arguments, as_root), 0},
+	{KEY_REPLACE, offsetof(struct arguments, replace), 0},
+	{KEY_CHECK, offsetof(struct arguments, check), 0},
+	{KEY_OUTPUT, 0, offsetof(struct arguments, output)},
+	{KEY_PRESETS, 0, offsetof(struct arguments, presets)},
+	{KEY_AUTHORITY, 0, offsetof(struct arguments, authority)},
+};
+
+static error_t keep_option(int key, char *text, struct arguments *arguments)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kept_options); i++) {
+		if (kept_options[i].key != key)
+			continue;
+		if (kept_options[i].flag)
+			*(bool *)((char *)arguments + kept_options[i].flag) = true;
+		else
+			*(const char **)((char *)arguments + kept_options[i].text) = text;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	struct invocation *invocation = state->input;
@@ -135,48 +167,18 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	case KEY_SOCKET:
 		arguments->socket_path = text;
 		return 0;
-	case KEY_OUTPUT:
-		arguments->output = text;
-		return 0;
-	case KEY_PRESETS:
-		arguments->presets = text;
-		return 0;
 	case KEY_FORMAT:
 		if (strchr(invocation->verb->options, LETTER_REPORT))
 			return parse_report(state, text, arguments);
 		return parse_format(state, text, &arguments->format);
 	case KEY_SEED:
 		return parse_seed(state, text, arguments);
-	case KEY_QUIET:
-		arguments->quiet = true;
-		return 0;
 	case KEY_WATCH:
 		return parse_watch(state, text, arguments);
-	case KEY_REQUIRE_PLAN:
-		arguments->require_plan = true;
-		return 0;
 	case KEY_REPEAT:
 		return parse_repeat(state, text, arguments);
-	case KEY_COMPARE:
-		arguments->compare = true;
-		return 0;
-	case KEY_ANSWERS:
-		arguments->answers = true;
-		return 0;
-	case KEY_AS_ROOT:
-		arguments->as_root = true;
-		return 0;
-	case KEY_AUTHORITY:
-		arguments->authority = text;
-		return 0;
 	case KEY_LIFETIME:
 		return parse_lifetime(state, text, arguments);
-	case KEY_REPLACE:
-		arguments->replace = true;
-		return 0;
-	case KEY_CHECK:
-		arguments->check = true;
-		return 0;
 	case ARGP_KEY_ARGS:
 		arguments->operands = state->argv + state->next;
 		arguments->operands_count = (size_t)(state->argc - state->next);
@@ -184,7 +186,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	case ARGP_KEY_END:
 		return parse_end(state, invocation);
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return keep_option(key, text, arguments);
 	}
 }
 

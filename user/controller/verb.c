@@ -35,7 +35,7 @@ const struct verb verbs[] = {
 	{"release", verb_release, "", 0, 0, "s", "End a halt", NULL},
 	{"presets", verb_presets, "[NAME]", 0, 1, "opa",
 	 "List the presets or the named answers, or show one", NULL},
-	{"ca", verb_ca, "init|show|trust [NAME|FILE...]", 1, SIZE_MAX, "opClth",
+	{"ca", verb_ca, "init|show|trust [NAME|FILE...]", 1, SIZE_MAX, "opClte",
 	 "Make, show or check the authority for faults inside TLS",
 	 "'ca init' makes one, as root, that can sign for the given host names and those below "
 	 "them, "
