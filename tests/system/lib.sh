@@ -27,7 +27,8 @@ spawned=       # pid of the client last spawned
 run=   # id of the armed run
 reply= # body of the last API call
 code=  # status of the last API call
-window_ns=0 # see predicts
+# shellcheck disable=SC2034 # for the loads of predicts
+window_ns=0
 declare -A held_in=() held_out=() # descriptors of the connections held, by name
 
 # fail MESSAGE: the test has failed; where is said.
@@ -279,33 +280,44 @@ reason_count() {
 		'[.rules[] | select(.fault == $fault) | .reasons[$word]] | add // 0' <<<"$reply"
 }
 
-# predicts WHAT RULE KEYS CMD...: the load CMD meets, in a run of the rule of fault f, as many hits as in
-# a shadow of it, within 1 %, and what it prints in the shadow is what it prints without a fault. CMD
-# finds in window_ns when the window opened, and is not the same at another moment of it.
-predicts() {
-	local untouched seen said hits off
+# predict RULE KEYS CMD...: sets said to the hits that a shadow of the rule of fault f says of the load
+# CMD, and hits to those of a run of it. What CMD prints in the shadow must be $untouched, and in the run
+# something else. CMD finds in window_ns when the window opened.
+predict() {
+	local seen
 
-	window_ns=0
-	untouched=$("${@:4}")
-	arm "$(plan "$2" "$(jq --compact-output '. + {shadow: true}' <<<"$3")")"
+	arm "$(plan "$1" "$(jq --compact-output '. + {shadow: true}' <<<"$2")")"
 	window_ns=$(field .started_ns)
-	seen=$("${@:4}")
-	assert_eq "$seen" "$untouched" "$1: what the load met in the shadow"
-	assert_eq "$(counter f hits)" 0 "$1: hits in the shadow"
+	seen=$("${@:3}")
+	assert_eq "$seen" "$untouched" "what the load met in the shadow"
+	assert_eq "$(counter f hits)" 0 "hits in the shadow"
 	expect_api 200 GET "/runs/$run/shadow"
 	said=$(field '[.entries[].hits] | add // 0')
 	disarm
-	arm "$(plan "$2" "$3")"
+	arm "$(plan "$1" "$2")"
 	inject f 60
-	# shellcheck disable=SC2034 # for the load
 	window_ns=$(field .starts_at_ns)
-	seen=$("${@:4}")
+	seen=$("${@:3}")
 	hits=$(counter f hits)
 	disarm
-	echo "$1: predicted $said, met $hits"
-	[[ $seen != "$untouched" ]] || fail "$1: the load met nothing"
-	off=$((said > hits ? said - hits : hits - said))
-	((hits > 0 && off * 100 <= hits)) || fail "$1: predicted $said, met $hits"
+	[[ $seen != "$untouched" ]] || fail "the load met nothing in the run"
+}
+
+# predicts WHAT RULE KEYS CMD...: the load CMD meets, in a run of the rule, as many hits as in a shadow of
+# it, within 1 %. A machine that was busy did not make the same load twice: then it is made again.
+predicts() {
+	local untouched said hits off try
+
+	# shellcheck disable=SC2034 # for the load
+	window_ns=0
+	untouched=$("${@:4}")
+	for try in 1 2 3; do
+		predict "${@:2}"
+		echo "$1: predicted $said, met $hits"
+		off=$((said > hits ? said - hits : hits - said))
+		((hits == 0 || off * 100 > hits)) || return 0
+	done
+	fail "$1: predicted $said, met $hits, at try $try"
 }
 
 # await SECONDS CMD...: until CMD succeeds, asked every 20 ms; fails when it does not in time.

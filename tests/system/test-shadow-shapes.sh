@@ -71,9 +71,6 @@ predicts "ramp 10 % to 90 % over 3 s" "$(shaped '{"ramp":
 	{"from_ppm": 100000, "to_ppm": 900000, "over_ns": 3000000000}}')" "$scope" paced 4 0.002
 predicts "flap 40 % of 400 ms" "$(shaped '{"flap": {"period_ns": 400000000, "duty_ppm": 400000}}')" \
 	"$scope" paced 4 0.002
-predicts "flap 50 % of 500 ms, share 50 %" '{"fault": "f", "effect": "refuse", "share_ppm": 500000,
-	"shape": {"flap": {"period_ns": 500000000, "duty_ppm": 500000}}, '"$match"'}' \
-	"$scope" paced 4 0.002
 predicts "overload, 100 a second of 500" '{"fault": "f", "effect": "overload", "capacity": 100000,
 	"burst": 20, "reject_cost_millionths": 100000, "reject": "refuse", '"$match"'}' \
 	"$scope" paced 4 0.002
