@@ -113,8 +113,9 @@ wait "$spawned" || true
 expect_api 200 GET /status
 lease_until=$(field .lease_until_ns)
 await 5 served
-# The shell's clock counts centiseconds, and a probe takes about as long.
-assert_between $(($(now_ns) - lease_until)) -20000000 150000000 "ns from the lease's end to service"
+# A probe is several processes, which take their time beside other tests; test-deadline measures
+# the end itself. The shell's clock counts centiseconds.
+assert_between $(($(now_ns) - lease_until)) -20000000 500000000 "ns from the lease's end to service"
 assert_eq "$(report_of killed .verdict)" interrupted "verdict of a killed run"
 echo "killed controller: served $((($(now_ns) - lease_until) / 1000000)) ms after the lease's end"
 await 10 nothing_attached

@@ -40,8 +40,8 @@ int programs_measure_unread(struct programs *programs)
 	struct bpf_program *program = programs_find(programs, "fault_unread");
 	union bpf_iter_link_info which = {
 		.map.map_fd = (__u32)bpf_map__fd(programs->skeleton->maps.sockets)};
-	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &which,
-		    .link_info_len = sizeof(which));
+	struct bpf_iter_attach_opts options = {
+		.sz = sizeof(options), .link_info = &which, .link_info_len = sizeof(which)};
 
 	if (!bpf_program__autoload(program))
 		return -EOPNOTSUPP;
