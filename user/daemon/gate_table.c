@@ -22,10 +22,10 @@ struct gate_connection *gate_find(struct gate *gate, uint64_t cookie)
 
 struct gate_connection *gate_add(struct gate *gate, uint64_t cookie)
 {
-	struct gate_connection **slot = slot_of(gate, cookie), *connection;
+	struct gate_connection **slot = slot_of(gate, cookie), *connection = *slot;
 
-	if (*slot)
-		return *slot;
+	if (connection)
+		return connection;
 	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return NULL;

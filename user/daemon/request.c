@@ -94,6 +94,7 @@ static int check_rule(const struct engine_request *request, struct failure *fail
 {
 	const struct engine_rule *rule = &request->u.rule;
 	const uint16_t flags = FAULT_RULE_BY_NAME | FAULT_RULE_BY_HTTP | FAULT_RULE_QUIC_BLOCK;
+	static const struct engine_gate zero;
 	int r;
 
 	if (rule->index >= FAULT_RULES_MAX)
@@ -110,8 +111,7 @@ static int check_rule(const struct engine_request *request, struct failure *fail
 	if (rule->rule.methods >> FAULT_METHOD_COUNT)
 		return fail(failure, -EINVAL, "method bits 0x%x", rule->rule.methods);
 	if (rule->rule.padding || rule->rule.shape.padding ||
-	    memcmp(rule->gate.padding, (__u8[sizeof(rule->gate.padding)]){},
-		   sizeof(rule->gate.padding)))
+	    memcmp(rule->gate.padding, zero.padding, sizeof(zero.padding)))
 		return fail(failure, -EINVAL, "padding is not 0");
 	r = check_effect(rule, failure);
 	if (r)
