@@ -48,7 +48,7 @@ static void test_round_up(void **state)
 static void check_ticks(const double *ticks, size_t count, const double *expected, size_t wanted)
 {
 	assert_int_equal(count, wanted);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < wanted; i++)
 		assert_float_equal(ticks[i], expected[i], expected[i] * 1e-9);
 }
 

@@ -41,14 +41,11 @@ static void test_histories(void **state)
 	assert_true(drained > 100 && relapsed > 100 && metastable > 10);
 }
 
-/*
- * 100 units a second for 60 s, of a service that stalls for 10 s and then answers all that waits. A
- * prober that waited for each answer would have met one slow unit. Here 1000 of 6000 waited, the
- * first for 10 s and each later one for 10 ms less.
- */
-static void test_coordinated_omission(void **state)
+/* 100 units a second for 60 s, of a service that stalls from `stall` on for 10 s and then answers
+ * all that waits. */
+static void make_stalled(struct history *history, uint64_t origin, uint64_t stall)
 {
-	const uint64_t origin = 1000 * NS_PER_S, stall = 20 * NS_PER_S, step = 10 * NS_PER_MS;
+	const uint64_t step = 10 * NS_PER_MS;
 	struct window window = {
 		.starts_at = origin + stall - 1,
 		.planned_end = origin + stall + 10 * NS_PER_S,
@@ -56,15 +53,11 @@ static void test_coordinated_omission(void **state)
 		.ended_last = origin + stall + 10 * NS_PER_S,
 		.first_hit_at = origin + stall,
 	};
-	struct history history = {
-		.started_at = origin, .ended_at = origin + 61 * NS_PER_S, .end = END_COMPLETED};
-	const struct workflow_result *result;
-	struct analysis analysis;
-	uint64_t exact;
 
-	(void)state;
-	history.workflows = calloc(1, sizeof(*history.workflows));
-	history.workflows[history.workflows_count++] = (struct terms){
+	*history = (struct history){
+		.started_at = origin, .ended_at = origin + 61 * NS_PER_S, .end = END_COMPLETED};
+	history->workflows = calloc(1, sizeof(*history->workflows));
+	history->workflows[history->workflows_count++] = (struct terms){
 		.name = strdup("work"),
 		.kind = WORKFLOW_KIND_HTTP,
 		.every_ns = step,
@@ -72,8 +65,8 @@ static void test_coordinated_omission(void **state)
 		.stable_successes = 10,
 		.stable_span_ns = NS_PER_S,
 	};
-	assert_int_equal(strings_add(&history.faults, "fault"), 0);
-	assert_int_equal(history_add_window(&history, &window), 0);
+	assert_int_equal(strings_add(&history->faults, "fault"), 0);
+	assert_int_equal(history_add_window(history, &window), 0);
 	for (uint64_t i = 0; i < 6000; i++) {
 		uint64_t due = i * step;
 		bool waits = due >= stall && due < stall + 10 * NS_PER_S;
@@ -86,8 +79,24 @@ static void test_coordinated_omission(void **state)
 			.ended_at = origin + (waits ? stall + 10 * NS_PER_S : due + NS_PER_MS),
 		};
 
-		assert_int_equal(history_add_unit(&history, &unit), 0);
+		assert_int_equal(history_add_unit(history, &unit), 0);
 	}
+}
+
+/*
+ * A prober that waited for each answer would have met one slow unit. Here 1000 of 6000 waited, the
+ * first for 10 s and each later one for 10 ms less.
+ */
+static void test_coordinated_omission(void **state)
+{
+	const uint64_t origin = 1000 * NS_PER_S, stall = 20 * NS_PER_S;
+	const struct workflow_result *result;
+	struct analysis analysis;
+	struct history history;
+	uint64_t exact;
+
+	(void)state;
+	make_stalled(&history, origin, stall);
 	assert_int_equal(analysis_make(&history, &analysis), 0);
 	result = &analysis.episodes[0].results[0];
 	/* None failed, and 4000 of them belong to the episode. */
