@@ -128,7 +128,7 @@ static void print_workflow(const struct comparison *comparison,
 
 int compare_table(const struct comparison *comparison, FILE *out)
 {
-	for (size_t i = 0; i < comparison->variants_count; i++) {
+	for (size_t i = 0; i < comparison->variants_count && i < COMPARE_VARIANTS_MAX; i++) {
 		const struct variant *variant = &comparison->variants[i];
 
 		fprintf(out, "%c: %s\n   %s: %zu runs", letters[i], variant->name, variant->path,
@@ -173,9 +173,9 @@ static json_t *proportion_to_json(const struct proportion *proportion)
 
 static const char *better_name(int better)
 {
-	static const char *const names[] = {"A", "B"};
-
-	return better < 0 ? NULL : names[better];
+	if (better < 0)
+		return NULL;
+	return better ? "B" : "A";
 }
 
 /* The curve by which runs that never came count for as long as they were watched. */
