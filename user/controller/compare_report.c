@@ -13,7 +13,11 @@
 
 #define COMPARE_FORMAT 1
 
-static const char letters[COMPARE_VARIANTS_MAX] = {'A', 'B'};
+/* A, B: what reports call a variant. */
+static char letter(size_t variant)
+{
+	return (char)('A' + variant);
+}
 
 void compare_value(char text[COMPARE_VALUE_SIZE], enum compared_unit unit, double value,
 		   bool difference)
@@ -87,8 +91,7 @@ static void print_runs(const struct comparison *comparison,
 	const struct compared *compared = &workflow->figures[workflow->headline];
 
 	for (size_t i = 0; i < comparison->variants_count; i++) {
-		fprintf(out, "  %s of each run, %c:", compared_name(workflow->headline),
-			letters[i]);
+		fprintf(out, "  %s of each run, %c:", compared_name(workflow->headline), letter(i));
 		for (size_t j = 0; j < compared->counts[i]; j++) {
 			const struct sample *sample = &compared->samples[i][j];
 			char text[COMPARE_VALUE_SIZE];
@@ -113,7 +116,7 @@ static void print_workflow(const struct comparison *comparison,
 {
 	fprintf(out, "\n%s, episode %zu\n", workflow->name, workflow->episode + 1);
 	for (size_t i = 0; i < comparison->variants_count; i++) {
-		fprintf(out, "  %c: %llu runs", letters[i],
+		fprintf(out, "  %c: %llu runs", letter(i),
 			(unsigned long long)workflow->passed[i].total);
 		print_proportion("passed", &workflow->passed[i], out);
 		if (workflow->affected[i].count)
@@ -128,10 +131,10 @@ static void print_workflow(const struct comparison *comparison,
 
 int compare_table(const struct comparison *comparison, FILE *out)
 {
-	for (size_t i = 0; i < comparison->variants_count && i < COMPARE_VARIANTS_MAX; i++) {
+	for (size_t i = 0; i < comparison->variants_count; i++) {
 		const struct variant *variant = &comparison->variants[i];
 
-		fprintf(out, "%c: %s\n   %s: %zu runs", letters[i], variant->name, variant->path,
+		fprintf(out, "%c: %s\n   %s: %zu runs", letter(i), variant->name, variant->path,
 			variant->runs_count);
 		if (variant->left_out)
 			fprintf(out, ", %zu left out", variant->left_out);
