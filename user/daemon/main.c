@@ -372,7 +372,7 @@ static int run_engine(const struct daemon *daemon, const struct child *api,
 
 static int split(const struct daemon *daemon, struct failure *failure)
 {
-	struct child api, helper;
+	struct child api = {.channel = -1}, helper = {.channel = -1};
 	int r = start_child(daemon, run_api, &api, failure);
 
 	if (r)
