@@ -57,9 +57,10 @@ offered() {
 	(($(counter f requests) > 0))
 }
 
+# A burst of a second's worth: clients that a busy machine keeps waiting for less lose no token.
 admits 20 20 10
-admits 200 100 5
-admits 2000 500 5
+admits 200 200 5
+admits 2000 2000 5
 
 # -- what the client sees
 overload 0 2
