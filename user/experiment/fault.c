@@ -179,7 +179,30 @@ static void check_beside(const struct preset *preset, const struct yaml_node *it
 	}
 }
 
-/* Names, addresses and cgroups of `extra` into a copy of the preset's endpoint. */
+/* The lists that may be given beside a preset: hosts, and whose traffic it must be. */
+static const size_t merged_lists[] = {
+	offsetof(struct plan_match, names),	 offsetof(struct plan_match, cgroups),
+	offsetof(struct plan_match, units),	 offsetof(struct plan_match, containers),
+	offsetof(struct plan_match, commands),	 offsetof(struct plan_match, users),
+	offsetof(struct plan_match, namespaces), offsetof(struct plan_match, interfaces),
+};
+
+static int merge_lists(const struct plan_match *extra, struct plan_match *match)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(merged_lists); i++) {
+		const struct strings *from =
+			(const struct strings *)((const char *)extra + merged_lists[i]);
+		struct strings *to = (struct strings *)((char *)match + merged_lists[i]);
+
+		for (size_t j = 0; r == 0 && j < from->count; j++)
+			r = strings_add(to, from->items[j]);
+	}
+	return r;
+}
+
+/* What `extra` names, into a copy of the preset's endpoint. */
 static int merge_match(const struct plan_match *endpoint, const struct plan_match *extra,
 		       struct plan_match *ret_match)
 {
@@ -189,20 +212,8 @@ static int merge_match(const struct plan_match *endpoint, const struct plan_matc
 	r = plan_match_copy(endpoint, &merged);
 	if (r == 0)
 		r = plan_match_copy(extra, &parts);
-	for (size_t i = 0; r == 0 && i < parts.names.count; i++)
-		r = strings_add(&merged.names, parts.names.items[i]);
-	for (size_t i = 0; r == 0 && i < parts.cgroups.count; i++)
-		r = strings_add(&merged.cgroups, parts.cgroups.items[i]);
-	for (size_t i = 0; r == 0 && i < parts.units.count; i++)
-		r = strings_add(&merged.units, parts.units.items[i]);
-	for (size_t i = 0; r == 0 && i < parts.containers.count; i++)
-		r = strings_add(&merged.containers, parts.containers.items[i]);
-	for (size_t i = 0; r == 0 && i < parts.commands.count; i++)
-		r = strings_add(&merged.commands, parts.commands.items[i]);
-	for (size_t i = 0; r == 0 && i < parts.users.count; i++)
-		r = strings_add(&merged.users, parts.users.items[i]);
-	for (size_t i = 0; r == 0 && i < parts.namespaces.count; i++)
-		r = strings_add(&merged.namespaces, parts.namespaces.items[i]);
+	if (r == 0)
+		r = merge_lists(&parts, &merged);
 	if (r == 0 && parts.prefixes_count > 0) {
 		/* An endpoint that needs its host has no address of its own. */
 		free(merged.prefixes);
@@ -311,6 +322,7 @@ static int load_presets(struct reading *reading, const struct yaml_node *const *
 		[MATCH_NAME] = nodes[MATCH_NAME],
 		[MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
 		[MATCH_CGROUP] = nodes[MATCH_CGROUP],
+		[MATCH_INTERFACE] = nodes[MATCH_INTERFACE],
 		[MATCH_UNIT] = nodes[MATCH_UNIT],
 		[MATCH_CONTAINER] = nodes[MATCH_CONTAINER],
 		[MATCH_PROCESS] = nodes[MATCH_PROCESS],

@@ -322,6 +322,28 @@ static void test_unreadable(void **state)
 	assert_null(experiment.path);
 }
 
+/* Without its interface the fault would be for the host's own traffic. */
+static void test_preset_keeps_the_interface(void **state)
+{
+	static const char text[] =
+		"version: 1\ntitle: T\n"
+		"workflows: {w: {run: [x], every: 1s, timeout: 1s}}\n"
+		"faults: {f: {match: {preset: github-releases, interface: 'docker*'}, effect: "
+		"drop}}\n"
+		"timeline: [{steady: 3s}, {inject: f, for: 1s}, {recover: 1s}]\n";
+	_cleanup_(experiment_free) struct experiment experiment = {0};
+	char path[] = "/tmp/faultd-test-XXXXXX";
+	_cleanup_close_ int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	load(path, &experiment);
+	unlink(path);
+	assert_true(experiment.faults[0].rules_count > 0);
+	for (size_t i = 0; i < experiment.faults[0].rules_count; i++)
+		check_strings(&experiment.faults[0].rules[i].match.interfaces, "docker*");
+}
+
 static void test_machine_preset_waits_for_the_machine(void **state)
 {
 	static const char text[] =
@@ -384,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_deadline_stays_below_a_day),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_preset_keeps_the_interface),
 		cmocka_unit_test(test_machine_preset_waits_for_the_machine),
 		cmocka_unit_test(test_shipped_experiments),
 	};
