@@ -162,10 +162,11 @@ static void test_turns(void **state)
 		give_delay(fixture, cookie, (cookie * 7919) % 200, 1ULL << 3, "x");
 	assert_int_equal(fixture->gate.turns.count, 200);
 	for (uint64_t due = 0; due < 200; due++) {
-		struct gate_connection *first = fixture->gate.heap[0];
+		struct gate_connection *first =
+			heap_owner(heap_first(&fixture->gate.turns), struct gate_connection, turn);
 
-		assert_int_equal(first->due, DELAY_NS + due);
-		gate_delay_run(&fixture->gate, first, first->due);
+		assert_int_equal(first->turn.at, DELAY_NS + due);
+		gate_delay_run(&fixture->gate, first, first->turn.at);
 		expect(fixture, first->cookie, 0, "x");
 		expect(fixture, first->cookie, 1, "");
 	}
