@@ -423,10 +423,11 @@ struct fault_frame {
 };
 
 enum {
-	FAULT_FRAME_MAX = 16384,	 /* bytes behind the header, from the gate */
-	FAULT_FRAME_LAST_MAX = 1024,	 /* of FAULT_FRAME_LAST */
-	FAULT_GATE_BEAT_NS = 100000000,	 /* a gate that has not beaten for longer is down */
-	FAULT_GATE_QUEUE_MAX = 33554432, /* bytes that it may have yet to read */
+	FAULT_FRAME_MAX = 16384,	  /* bytes behind the header, from the gate */
+	FAULT_FRAME_LAST_MAX = 1024,	  /* of FAULT_FRAME_LAST */
+	FAULT_GATE_BEAT_NS = 100000000,	  /* a gate that has not beaten for longer is down */
+	FAULT_GATE_QUEUE_NEW = 33554432,  /* bytes yet to read beyond which it gets nothing new, */
+	FAULT_GATE_QUEUE_MAX = 134217728, /* and nothing more of what it has already */
 };
 
 /* The key of the gate's own socket in map `sockets`: no socket's cookie. */

@@ -18,6 +18,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             left = int(self.headers.get("Content-Length", 0))
             while left > 0:
                 piece = self.rfile.read(min(left, 65536))
+                if not piece:
+                    raise ConnectionError("the body ended early")
                 left -= len(piece)
                 yield piece
             return
@@ -60,7 +62,9 @@ def main(arguments):
     context.load_cert_chain(arguments[1], arguments[2])
     where = (arguments[3] if len(arguments) > 3 else "127.0.0.1", int(arguments[0]))
     with http.server.ThreadingHTTPServer(where, Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        # The handshake is its thread's: a connection that stays silent keeps nobody waiting.
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
         server.serve_forever()
     return 0
 
