@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every report format, made from journals alone, held against what its readers accept."""
+"""formats.py FAULTCTL [FORMAT...]: every report format, made from journals alone, held against what its
+readers accept; JUnit also against the further schemas that JUNIT_XSDS names, a colon between two."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 
 import jsonschema
+import junit_schemas
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.join(HERE, "..", "..", "..")
@@ -49,36 +52,69 @@ def test_json(reports, name):
     jsonschema.validate(reports.json(name), schema, jsonschema.Draft202012Validator)
 
 
+def as_text(name):
+    """A name as markup shows it."""
+    return name.replace("\x01", "\ufffd").replace("\u202e", "\ufffd")
+
+
+def check_run_suite(suite, report, journal):
+    """The facts that lead back to the run, and its verdict."""
+    with open(journal, encoding="utf-8") as file:
+        experiment = json.loads(file.readline())["experiment"]
+    properties = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert properties == {
+        "faultd.version": report["version"], "experiment": experiment["path"],
+        "experiment.sha256": hashlib.sha256(experiment["text"].encode()).hexdigest(),
+        "seed": str(report["seed"]), "kernel": report["kernel"], "boot_id": report["boot_id"],
+        "journal": journal, "verdict": report["verdict"],
+        "exit_code": str(report["exit_code"])}, properties
+    problems = suite.findall("testcase/failure") + suite.findall("testcase/error")
+    assert [problem.text for problem in problems] == (
+        [as_text(report["reason"])] if report["exit_code"] else [])
+    assert suite.find("system-out").text == as_text(report["reason"]) + "\n"
+
+
+def check_episode_suite(suite, episode):
+    properties = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert (properties["verdict"], properties["cause"]) == (episode["verdict"], episode["cause"])
+    assert ("lifted_at" in properties) == (episode["lifted_at"] is not None)
+    # The figures of every workflow, and those of what failed once more with the failure.
+    blocks = suite.find("system-out").text.split("\n\n")
+    names = [case.get("name") for case in suite.findall("testcase")]
+    for result, block in zip(episode["workflows"], blocks, strict=True):
+        head, _, figures = block.rstrip("\n").partition("\n")
+        assert head == f"{as_text(result['workflow'])}: {result['verdict']}", head
+        clean = as_text(result["workflow"]).replace("\t", " ")
+        case = suite.find("testcase[%d]" % (names.index(clean) + 1))
+        bad = case.find("failure") if case.find("error") is None else case.find("error")
+        assert (bad is not None) == (
+            result["verdict"] not in ("passed", "not_affected")), result["verdict"]
+        assert bad is None or bad.text == f"{bad.get('message')}\n{figures}\n", bad.text
+        for budget, outcome in result["budgets"].items():
+            case = suite.findall("testcase")[
+                [i for i, n in enumerate(names) if n.startswith(f"{clean}: {budget} ")][0]]
+            kind = {"met": None, "missed": "failure", "inconclusive": "error"}[outcome]
+            seen = [child.tag for child in case]
+            assert seen == ([kind] if kind else []), (budget, outcome, seen)
+
+
 def test_junit(reports, name):
     text = reports.make(name, "junit")
-    done = subprocess.run(["xmllint", "--noout", "--nonet", "--schema",
-                           os.path.join(HERE, "junit.xsd"), "-"], input=text.encode(),
-                          capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    junit_schemas.validate(text)
     root = ElementTree.fromstring(text)
     report = reports.json(name)
     suites = root.findall("testsuite")
-    assert len(suites) == 1 + len(report["episodes"])
-    for suite in [root, *suites]:
+    assert [suite.get("id") for suite in suites] == [
+        str(i) for i in range(1 + len(report["episodes"]))]
+    for suite in suites:
         for attribute, path in [("tests", "testcase"), ("failures", "testcase/failure"),
                                 ("errors", "testcase/error")]:
-            found = suite.findall((".//" if suite is root else "") + path)
-            assert int(suite.get(attribute)) == len(found), (suite.get("name"), attribute)
+            assert int(suite.get(attribute)) == len(suite.findall(path)), attribute
     failed = bool(root.findall(".//failure") + root.findall(".//error"))
     assert failed == (report["exit_code"] != 0)
+    check_run_suite(suites[0], report, reports.journals[name])
     for suite, episode in zip(suites[1:], report["episodes"]):
-        names = [case.get("name") for case in suite.findall("testcase")]
-        for result in episode["workflows"]:
-            clean = result["workflow"].replace("\x01", "\ufffd").replace("\u202e", "\ufffd").replace("\t", " ")
-            case = suite.find("testcase[%d]" % (names.index(clean) + 1))
-            bad = case.find("failure") is not None or case.find("error") is not None
-            assert bad == (result["verdict"] not in ("passed", "not_affected")), result["verdict"]
-            for budget, outcome in result["budgets"].items():
-                case = suite.findall("testcase")[
-                    [i for i, n in enumerate(names) if n.startswith(f"{clean}: {budget} ")][0]]
-                kind = {"met": None, "missed": "failure", "inconclusive": "error"}[outcome]
-                seen = [child.tag for child in case if child.tag in ("failure", "error")]
-                assert seen == ([kind] if kind else []), (budget, outcome, seen)
+        check_episode_suite(suite, episode)
 
 
 def test_openmetrics(reports, name):
@@ -194,16 +230,33 @@ def test_places(reports):
         assert file.read() == reports.make("plain", "json")
 
 
+def test_junit_schemas(reports, name):
+    """Nothing that the schemas of JUNIT_XSDS refuse is taken by ours."""
+    refused = junit_schemas.compare_schemas(reports.make(name, "junit"))
+    print(f"     {refused} documents are refused by {len(junit_schemas.others())} other schemas, "
+          "and by ours")
+
+
+EVERY = [test_json, test_junit, test_openmetrics, test_github, test_markdown, test_chaos_toolkit,
+         test_table]
+
+
 def main():
+    wanted = sys.argv[2:]
     with tempfile.TemporaryDirectory(prefix="faultctl-reports-") as directory:
         reports = Reports(sys.argv[1], directory)
-        for test in (test_json, test_junit, test_openmetrics, test_github, test_markdown,
-                     test_chaos_toolkit, test_table):
-            for name in JOURNALS:
-                test(reports, name)
-                print(f"ok   {test.__name__.removeprefix('test_')} of {name}")
-        test_places(reports)
-        print("ok   places")
+        runs = [(test, name) for test in EVERY for name in JOURNALS]
+        if junit_schemas.others():
+            runs.append((test_junit_schemas, "plain"))
+        for test, name in runs:
+            word = test.__name__.removeprefix("test_")
+            if wanted and word not in wanted:
+                continue
+            test(reports, name)
+            print(f"ok   {word} of {name}")
+        if not wanted:
+            test_places(reports)
+            print("ok   places")
 
 
 main()
