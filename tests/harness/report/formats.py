@@ -21,15 +21,37 @@ JOURNALS = {"plain": [], "hostile": ["--hostile"], "cut": ["--cut"], "unsteady":
 CODES = {"plain": 1, "hostile": 1, "cut": 130, "unsteady": 5, "wide": 1}
 
 
+# The runs of A and B: options of their journals.
+COMPARISONS = {
+    "two": ([["--slow"]] * 5, [[]] * 6),
+    "lost": ([["--lost"], ["--lost"], ["--lost"], ["--slow"]], [[], ["--lost"], [], []]),
+    "few": ([[]], [["--slow"]]),
+    "left_out": ([["--unsteady"], ["--cut"], []], [["--unsteady"]] * 2),
+    "hostile": ([["--hostile"]] * 2, [["--hostile", "--slow"]] * 3),
+    "one": ([["--slow"], [], ["--lost"]],),
+}
+
+
+def write_journal(path, options):
+    with open(path, "wb") as file:
+        subprocess.run([sys.executable, os.path.join(HERE, "journal.py"), *options], check=True,
+                       stdout=file)
+
+
+def validator(name):
+    with open(os.path.join(TREE, "docs", name), encoding="utf-8") as file:
+        schema = json.load(file)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
 class Reports:
     def __init__(self, faultctl, directory):
         self.faultctl, self.directory = faultctl, directory
         self.journals = {}
         for name, options in JOURNALS.items():
             self.journals[name] = os.path.join(directory, name + ".jsonl")
-            with open(self.journals[name], "wb") as file:
-                subprocess.run([sys.executable, os.path.join(HERE, "journal.py"), *options],
-                               check=True, stdout=file)
+            write_journal(self.journals[name], options)
 
     def call(self, *arguments, environment=None):
         return subprocess.run([self.faultctl, "report", *arguments], capture_output=True,
@@ -46,10 +68,7 @@ class Reports:
 
 
 def test_json(reports, name):
-    with open(os.path.join(TREE, "docs", "report.schema.json"), encoding="utf-8") as file:
-        schema = json.load(file)
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(reports.json(name), schema, jsonschema.Draft202012Validator)
+    validator("report.schema.json").validate(reports.json(name))
 
 
 def as_text(name):
@@ -237,6 +256,59 @@ def test_junit_schemas(reports, name):
           "and by ours")
 
 
+def compare(reports, name):
+    """The comparison of runs that are made for it, as JSON."""
+    sides = [os.path.join(reports.directory, "compare", name, side) for side in "AB"]
+    for side, journals in zip(sides, COMPARISONS[name]):
+        for number, options in enumerate(journals, 1):
+            os.makedirs(os.path.join(side, str(number)))
+            write_journal(os.path.join(side, str(number), "journal.jsonl"),
+                          [*options, f"--seed={number}"])
+    done = subprocess.run([reports.faultctl, "compare", *sides[:len(COMPARISONS[name])], "-o",
+                           "json"], capture_output=True, check=False)
+    assert done.stderr == b"", done.stderr
+    return json.loads(done.stdout)
+
+
+def objects_of(value):
+    """Every object below, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for child in value.values() if isinstance(value, dict) else value:
+        if isinstance(child, (dict, list)):
+            yield from objects_of(child)
+
+
+def check_strict(valid, comparison):
+    """No key may be too many or, but for what stands only where there are two variants, missing."""
+    optional = {"B", *comparison["workflows"][0]["figures"]} if comparison["workflows"] else set()
+    for one in list(objects_of(comparison))[:200]:
+        one["unheard-of"] = 1
+        assert not valid.is_valid(comparison), one
+        del one["unheard-of"]
+        for key in sorted(set(one) - optional):
+            value = one.pop(key)
+            assert not valid.is_valid(comparison), key
+            one[key] = value
+
+
+def test_comparison(reports, name):
+    comparison = compare(reports, name)
+    valid = validator("comparison.schema.json")
+    valid.validate(comparison)
+    if name == "lost":
+        # Of the four runs of A one recovered, of those of B three.
+        work = comparison["workflows"][0]
+        recover = work["figures"]["recover"]
+        assert [(work[side]["recovered"]["count"], work[side]["recovered"]["total"])
+                for side in "AB"] == [(1, 4), (3, 4)], work
+        assert recover["A"]["median"]["never"] and recover["A"]["median"]["value"] is None
+        assert [run["censored"] for run in recover["B"]["runs"]] == [False, True, False, False]
+        assert recover["difference"]["never"] and recover["difference"]["low"] is None
+    if name in ("one", "few"):
+        check_strict(valid, comparison)
+
+
 EVERY = [test_json, test_junit, test_openmetrics, test_github, test_markdown, test_chaos_toolkit,
          test_table]
 
@@ -248,6 +320,7 @@ def main():
         runs = [(test, name) for test in EVERY for name in JOURNALS]
         if junit_schemas.others():
             runs.append((test_junit_schemas, "plain"))
+        runs += [(test_comparison, name) for name in COMPARISONS]
         for test, name in runs:
             word = test.__name__.removeprefix("test_")
             if wanted and word not in wanted:

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""journal.py [--hostile] [--cut] [--unsteady] [--wide] [--slow] [--seed=N] > journal.jsonl: the journal
-of a run that never was, always the same.
+"""journal.py [--hostile] [--cut] [--unsteady] [--wide] [--slow] [--lost] [--seed=N] > journal.jsonl: the
+journal of a run that never was, always the same.
 
 An artifact store refuses for a minute, comes back, and a token service is throttled and released in
 stages; three workflows work meanwhile, one of them out of the faults' reach. --hostile names
 everything as an attacker would, --cut leaves out the end, --unsteady fails from the beginning,
---wide adds workflows until a page has to cope, --slow takes longer to come back; other seeds draw other
-attempts."""
+--wide adds workflows until a page has to cope, --slow takes longer to come back, --lost never does; other
+seeds draw other attempts."""
 
 import json
 import random
@@ -42,7 +42,7 @@ WARM = (30 if "--slow" in sys.argv else 6) * S
 
 def in_artifacts(t, rng):
     """Refused while injected, and for a while more while the store warms up."""
-    if ARTIFACTS[0] <= t < ARTIFACTS[1]:
+    if ARTIFACTS[0] <= t < ARTIFACTS[1] or "--lost" in sys.argv and t >= ARTIFACTS[1]:
         return "refused"
     return "http_5xx" if ARTIFACTS[1] <= t < ARTIFACTS[1] + WARM and rng.random() < 0.7 else None
 
