@@ -123,6 +123,7 @@ struct workflow_result {
 	struct phase_figures phases[PHASE_COUNT];
 	uint64_t budget_units, budget_attempts; /* from the inject to stable: amplification */
 	double surge_1s, surge_10s;		/* over the baseline's rate; negative: unknown */
+	uint64_t surge_at, surge_attempts; /* the second of surge_1s: its begin and its attempts */
 	double goodput_baseline; /* successes per second in the baseline; negative: unknown */
 	/* Successes that were missing, and that came above the baseline's rate, from effective_at
 	 * to goodput_until: steady_at, or the observation's end without one. Negative: unknown. */

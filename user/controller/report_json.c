@@ -138,6 +138,8 @@ static json_t *result_to_json(const struct history *history, uint32_t workflow,
 	put_ratio(object, "amplification", ratio(result->budget_attempts, result->budget_units));
 	put_ratio(object, "surge_ratio_1s", result->surge_1s);
 	put_ratio(object, "surge_ratio_10s", result->surge_10s);
+	put_instant(object, "surge_peak_at_ns", result->surge_at);
+	put(object, "surge_peak_attempts", result->surge_attempts);
 	put(object, "units_intended", result->intended);
 	put(object, "units_successful", result->successes);
 	put_ratio(object, "availability", ratio(result->successes, result->intended));
