@@ -82,6 +82,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="faultctl-probes-") as directory:
         report, memory, used = asyncio.run(
             play(faultctl, url, rate, seconds, cpu, connection, each, directory))
+    if not report["episodes"]:
+        sys.exit(f"{connection} connections, {each}/s of a workflow: {report['reason']}")
     workflows = report["workflows"]
     results = report["episodes"][0]["workflows"]
     units = sum(result["phases"][phase]["units"] for result in results
