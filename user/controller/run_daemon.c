@@ -107,6 +107,15 @@ static void on_series(void *data, const struct client_reply *reply)
 		run_daemon_series(run, reply->body);
 }
 
+/* Whether some workflow's work is what the kernel sees of others' traffic. */
+static bool observes(const struct run *run)
+{
+	for (size_t i = 0; i < run->plan.rules_count; i++)
+		if (run->plan.rules[i].observed)
+			return true;
+	return false;
+}
+
 static void on_second(void *data, uint64_t now)
 {
 	struct run *run = data;
@@ -116,8 +125,9 @@ static void on_second(void *data, uint64_t now)
 		return;
 	if (!run->polling) {
 		run->polling = true;
-		snprintf(rest, sizeof(rest), "/series?from=%llu",
-			 (unsigned long long)run->next_bucket);
+		/* What becomes of connections is known a while after they were tried. */
+		snprintf(rest, sizeof(rest), "/series?from=%llu%s",
+			 (unsigned long long)run->next_bucket, observes(run) ? "&settled=1" : "");
 		run_call(run, "GET", rest, NULL, on_series);
 	}
 	run_watch_second(run, now);
