@@ -217,12 +217,12 @@ static json_t *write_rule(const struct plan_rule *rule, int *r)
 	set(object, "alert", json_integer(rule->alert), r);
 	set(object, "quic", json_string(rule->quic_allow ? "allow" : "block"), r);
 	set(object, "existing", json_string(existing_words[rule->existing]), r);
-	if (rule->observed)
-		set(object, "observed", json_true(), r);
 	set(object, "match", write_match(&rule->match, r), r);
 	if (memcmp(&rule->shape, &(struct fault_shape){0}, sizeof(rule->shape)) != 0)
 		set(object, "shape", write_shape(&rule->shape, r), r);
 	write_effect(object, rule, r);
+	if (rule->observed)
+		set(object, "observed", json_true(), r);
 	return object;
 }
 
