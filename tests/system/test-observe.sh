@@ -113,7 +113,8 @@ rm "$TESTBED_DIR/overloaded"
 # Kept: five responses on one connection.
 client curl --silent --output /dev/null "http://$TESTBED_SOLO4:8080/?[1-5]"
 client curl --silent --output /dev/null "http://[$TESTBED_SOLO6]:8080/"
-client curl --silent --output /dev/null "http://$TESTBED_SOLO4:8082/?[1-3]" "http://$TESTBED_SOLO4:8083/"
+client curl --silent --output /dev/null "http://$TESTBED_SOLO4:8082/?[1-3]"
+client curl --silent --output /dev/null "http://$TESTBED_SOLO4:8083/"
 complete
 echo "port 8080: connects, opened, established, retransmits $(column 0 2) $(columns 0 8 10);" \
 	"responses $(columns 0 11 17); nginx logged $(logged 8080 200 302 429 500 503)"
@@ -138,6 +139,19 @@ inject f 60
 assert_eq "$(curl_error "http://$TESTBED_SOLO4:8080/")" 7 "refused"
 complete
 assert_eq "$(column 0 2) $(column 0 4) $(columns 0 8 9)" "38 1 37 37" "after a refusal"
+disarm
+
+# -- a rule that requests decide: of a kept connection its own responses alone
+arm "$(plan "$(rule m answer 8080 '{"answer": {"status": 503}}' |
+	jq --compact-output '.match += {paths: ["/moved"], http: true}')")"
+client curl --silent --output /dev/null "http://$TESTBED_SOLO4:8080/{moved,a,moved,b,slow-down,moved}"
+complete
+assert_eq "$(columns 0 2 5)" "1 3 0 3" "connects, requests, hits and passes of a path"
+assert_eq "$(columns 0 8 10) $(columns 0 11 17)" "0 0 0 0 0 3 0 0 0 0" "outcomes and responses of a path"
+inject m 60
+assert_eq "$(http_code "http://$TESTBED_SOLO4:8080/moved")" 503 "answered"
+complete
+assert_eq "$(column 0 4) $(columns 0 11 17)" "1 0 0 3 0 0 0 0" "after an answer that is no server's"
 disarm
 
 # -- connections that do not come about, and segments that are sent again

@@ -139,7 +139,7 @@ int record_series(struct history *history, const json_t *record, struct failure 
 
 	json_array_foreach(buckets, i, item)
 	{
-		struct bucket bucket;
+		struct bucket bucket = {0};
 
 		r = read_bucket(item, origin, width, &bucket, failure);
 		if (r < 0)
