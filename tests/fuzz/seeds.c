@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "kernel/contract.h"
 #include "tests/unit/kernel/build_dns.h"
 #include "tests/unit/kernel/build_tls.h"
 
@@ -194,6 +195,40 @@ static int write_handshakes(const char *directory)
 	return r ? r : write_played(directory, "gate_tls", 100);
 }
 
+static void put_frame(struct fault_frame frame, const char *text)
+{
+	frame.length = (__u32)strlen(text);
+	memcpy(played.bytes + played.length, &frame, sizeof(frame));
+	played.length += sizeof(frame);
+	memcpy(played.bytes + played.length, text, frame.length);
+	played.length += frame.length;
+}
+
+/* Rules 3 and 4 are the delay and the answer of tests/fuzz/fuzz_gate_frames.c. */
+static int write_frames(const char *directory)
+{
+	const struct fault_frame delay = {.operation = FAULT_FRAME_DELAY, .cookie = 5};
+	const struct fault_frame open = {.operation = FAULT_FRAME_OPEN,
+					 .cookie = 6,
+					 .rules = 1 << 4,
+					 .kind = FAULT_GATE_HTTP};
+	const struct fault_frame data = {.operation = FAULT_FRAME_DATA, .cookie = 6};
+	const struct fault_frame refused = {.operation = FAULT_FRAME_REFUSED, .cookie = 5};
+	struct fault_frame slow = delay;
+	int r;
+
+	slow.rules = 1 << 3;
+	put_frame(slow, heads[0]);
+	put_frame(delay, "behind it");
+	put_frame(refused, "");
+	r = write_played(directory, "gate_frames", 0);
+	put_frame(open, PLAYED_REQUEST);
+	put_frame(data, heads[0]);
+	put_frame(slow, heads[3]);
+	put_frame(data, "GET /a HTTP/1.1\r\nHost: one.test\r\n\r\n");
+	return r ? r : write_played(directory, "gate_frames", 1);
+}
+
 int main(int argc, char **argv)
 {
 	int r;
@@ -213,6 +248,8 @@ int main(int argc, char **argv)
 		r = write_streams(argv[1]);
 	if (r == 0)
 		r = write_handshakes(argv[1]);
+	if (r == 0)
+		r = write_frames(argv[1]);
 	if (r)
 		fprintf(stderr, "seeds: %s: %s\n", argv[1], strerror(-r));
 	return r ? 1 : 0;

@@ -85,7 +85,36 @@ plant scripts/good.sh <<'END'
 # SPDX-License-Identifier: Apache-2.0
 echo "$1"
 END
-for check in format spdx banned includes size shell cppcheck tidy; do
+# Two programs of one option each, and their pages.
+for name in faultd faultctl; do
+	plant "build/$name" <<-'END'
+		#!/bin/sh
+		# SPDX-License-Identifier: Apache-2.0
+		echo '  -q, --quiet                Say nothing'
+	END
+	chmod +x "$tree/build/$name"
+done
+# page NAME SECTION OPTION...
+page() {
+	plant "docs/man/$1.$2" <<-END
+		.\\" SPDX-License-Identifier: Apache-2.0
+		.Dd November 22, 2026
+		.Dt ${1^^} $2
+		.Os
+		.Sh NAME
+		.Nm $1
+		.Nd a program
+		.Sh DESCRIPTION
+		.Bl -tag -width Ds
+		.It Fl V , Fl -version
+		The version.
+		$(printf '.It Fl -%s\nAn option.\n' "${@:3}")
+		.El
+	END
+}
+page faultd 8 quiet
+page faultctl 1 quiet
+for check in format spdx banned includes size shell manual cppcheck tidy; do
 	lint "$check" || die "$check fails without a defect: $output"
 done
 
@@ -162,6 +191,11 @@ plant scripts/bad.sh <<'END'
 echo $1
 END
 found shell scripts/bad.sh:3:6 SC2086
+
+page faultctl 1 quite
+found manual docs/man/faultctl.1:1 "--quiet is missing"
+page faultctl 1 quiet verbose
+found manual docs/man/faultctl.1:1 "--verbose is not one of its program"
 
 plant user/base/bad.c <<END
 $USER

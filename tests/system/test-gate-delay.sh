@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 240
+# alone: a delay of 1 ms is held to 1 ms
 # Promise: a delay holds each request, or each connection's first message, for as long as it says, up
 # to 2,000 of them at a time; connections are kept, what a client sends stays in order, and what is
 # not delayed passes as fast as before. Inside TLS too, which stays the client's and the server's.
@@ -30,26 +31,26 @@ play() {
 		client "$CLIENTS/delays.py" packages.blob.example 80 "$@")
 }
 
-# holds FAULT DELAY_US CONNECTIONS REQUESTS SPREAD_MS: to 1 ms + 1 %, beyond what the same requests take
-# undelayed. The 99th percentile of a busy machine is its own: one of a few series has to hold it.
-holds() {
-	local exact=$((1000 + $2 / 100)) base noise series
+# What a busy machine's slowest requests may have on top.
+readonly BUSY_US=25000
 
-	for series in 1 2 3 4 5; do
-		play "$3" "$(($4 < 50 ? $4 : 50))" "$5"
-		base=$p50 noise=$p99
-		inject "$1" 60
-		play "${@:3}"
-		lift "$1"
-		echo "$1: $count requests, $in_flight in flight: p50 $p50 us, p99 $p99 us;" \
-			"undelayed p50 $base us, p99 $noise us"
-		assert_eq "$count $errors" "$(($3 * $4)) 0" "$1: responses, errors"
-		assert_eq "$(counter "$1" hits)" "$((count * series))" "$1: hits"
-		assert_between "$p50" "$2" $(($2 + exact + noise)) "$1: median"
-		renew
-		((p99 > $2 + exact + 2 * noise)) || return 0
-	done
-	assert_between "$p99" "$2" $(($2 + exact + 2 * noise)) "$1: 99th percentile"
+# holds FAULT DELAY_US CONNECTIONS REQUESTS SPREAD_MS: none early, and the median to 1 ms + 1 % beyond what
+# the same requests take undelayed. tests/bench/gate.sh holds the 99th percentile to that as well.
+holds() {
+	local exact=$((1000 + $2 / 100)) base noise
+
+	play "$3" "$(($4 < 50 ? $4 : 50))" "$5"
+	base=$p50 noise=$p99
+	inject "$1" 60
+	play "${@:3}"
+	lift "$1"
+	echo "$1: $count requests, $in_flight in flight: p50 $p50 us, p99 $p99 us;" \
+		"undelayed p50 $base us, p99 $noise us"
+	assert_eq "$count $errors" "$(($3 * $4)) 0" "$1: responses, errors"
+	assert_eq "$(counter "$1" hits)" "$count" "$1: hits"
+	assert_between "$p50" "$2" $(($2 + exact + noise)) "$1: median"
+	assert_between "$p99" "$2" $(($2 + exact + 2 * noise + BUSY_US)) "$1: 99th percentile"
+	renew
 }
 
 holds ms1 1000 1 500 1

@@ -26,8 +26,7 @@ struct loop {
 	int epoll, timerfd;
 	struct source *sources; /* by descriptor */
 	size_t sources_size;
-	struct timer **heap; /* by `at`, smallest first; heap[slot - 1] */
-	size_t heap_count, heap_size;
+	struct heap timers;
 	uint64_t armed_at; /* what the timerfd is set to; 0: nothing */
 	bool stopped;
 };
@@ -63,7 +62,7 @@ void loop_free(struct loop *loop)
 	cleanup_close(&loop->timerfd);
 	cleanup_close(&loop->epoll);
 	free(loop->sources);
-	cleanup_free(&loop->heap);
+	heap_free(&loop->timers);
 	cleanup_free(&loop);
 }
 
@@ -115,85 +114,23 @@ void loop_forget(struct loop *loop, int fd)
 	source->generation++;
 }
 
-static void heap_place(struct loop *loop, size_t index, struct timer *timer)
-{
-	loop->heap[index] = timer;
-	timer->slot = index + 1;
-}
-
-static void heap_rise(struct loop *loop, size_t index)
-{
-	struct timer *timer = loop->heap[index];
-
-	while (index && loop->heap[(index - 1) / 2]->at > timer->at) {
-		heap_place(loop, index, loop->heap[(index - 1) / 2]);
-		index = (index - 1) / 2;
-	}
-	heap_place(loop, index, timer);
-}
-
-static void heap_sink(struct loop *loop, size_t index)
-{
-	struct timer *timer = loop->heap[index];
-
-	for (;;) {
-		size_t child = 2 * index + 1;
-
-		if (child >= loop->heap_count)
-			break;
-		if (child + 1 < loop->heap_count &&
-		    loop->heap[child + 1]->at < loop->heap[child]->at)
-			child++;
-		if (loop->heap[child]->at >= timer->at)
-			break;
-		heap_place(loop, index, loop->heap[child]);
-		index = child;
-	}
-	heap_place(loop, index, timer);
-}
-
 int loop_timer_set(struct loop *loop, struct timer *timer, uint64_t at)
 {
-	loop_timer_cancel(loop, timer);
-	if (loop->heap_count == loop->heap_size) {
-		size_t size = loop->heap_size ? 2 * loop->heap_size : 64;
-		struct timer **grown = realloc(loop->heap, size * sizeof(struct timer *));
-
-		if (!grown)
-			return -ENOMEM;
-		loop->heap = grown;
-		loop->heap_size = size;
-	}
-	timer->at = at;
-	heap_place(loop, loop->heap_count++, timer);
-	heap_rise(loop, loop->heap_count - 1);
-	return 0;
+	return heap_set(&loop->timers, &timer->when, at);
 }
 
 void loop_timer_cancel(struct loop *loop, struct timer *timer)
 {
-	size_t index = timer->slot - 1;
-	struct timer *last;
-
-	if (!timer->slot)
-		return;
-	timer->slot = 0;
-	last = loop->heap[--loop->heap_count];
-	if (last == timer)
-		return;
-	heap_place(loop, index, last);
-	heap_rise(loop, index);
-	heap_sink(loop, last->slot - 1);
+	heap_remove(&loop->timers, &timer->when);
 }
 
 /* The timerfd follows the earliest timer; an instant of 0 would disarm it, so 1 stands for it. */
 static int arm_timerfd(struct loop *loop)
 {
-	uint64_t at = loop->heap_count ? loop->heap[0]->at : 0;
+	const struct heap_entry *first = heap_first(&loop->timers);
+	uint64_t at = !first ? 0 : first->at ? first->at : 1;
 	struct itimerspec when = {0};
 
-	if (loop->heap_count && !at)
-		at = 1;
 	if (at == loop->armed_at)
 		return 0;
 	when.it_value.tv_sec = (time_t)(at / NS_PER_S);
@@ -207,9 +144,10 @@ static int arm_timerfd(struct loop *loop)
 static void fire_timers(struct loop *loop)
 {
 	uint64_t now = clock_boottime_ns();
+	struct heap_entry *first;
 
-	while (!loop->stopped && loop->heap_count && loop->heap[0]->at <= now) {
-		struct timer *timer = loop->heap[0];
+	while (!loop->stopped && (first = heap_first(&loop->timers)) && first->at <= now) {
+		struct timer *timer = heap_owner(first, struct timer, when);
 
 		loop_timer_cancel(loop, timer);
 		timer->alarm(timer->data, now);

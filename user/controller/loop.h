@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "user/base/heap.h"
+
 struct loop;
 
 /* `events` is a mask of EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP. */
@@ -19,10 +21,9 @@ typedef void (*loop_alarm)(void *data, uint64_t now);
 
 /* A timer, embedded in what it serves. Fill alarm and data; the rest is the loop's. */
 struct timer {
+	struct heap_entry when; /* ns of CLOCK_BOOTTIME */
 	loop_alarm alarm;
 	void *data;
-	uint64_t at; /* ns of CLOCK_BOOTTIME */
-	size_t slot; /* place in the heap counted from 1; 0: not set */
 };
 
 /* 0 or -errno. The caller ends it with loop_free. */

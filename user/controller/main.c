@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 		print_usage(stdout);
 		return 0;
 	}
-	if (strcmp(argv[1], "--version") == 0) {
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		puts("faultctl " FAULTD_VERSION);
 		return 0;
 	}

@@ -118,7 +118,7 @@ void run_alerts_ask(struct run *run, uint64_t now)
 
 		/* Each episode asks anew. */
 		if (!run->experiment->workflows[i].detect.command.count || watcher->command ||
-		    watcher->timer.slot)
+		    watcher->timer.when.place)
 			continue;
 		watcher->last_no = 0;
 		loop_timer_set(run->loop, &watcher->timer, now);

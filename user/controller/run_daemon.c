@@ -72,7 +72,7 @@ static void on_renew_due(void *data, uint64_t now)
 		return;
 	/* Stopped for a while ourselves, the daemon may well be there: let it be heard first. */
 	if (now >= run->lease_until && run->renewing &&
-	    now - run->renew_timer.at < run->plan.lease_ns / 4) {
+	    now - run->renew_timer.when.at < run->plan.lease_ns / 4) {
 		lose(run, "the lease ran out without an answer from the daemon");
 		return;
 	}

@@ -228,8 +228,10 @@ static void run_connection(struct gate *gate, struct gate_connection *connection
 
 static void run_due(struct gate *gate, uint64_t now)
 {
-	for (int i = 0; i < DUE_MAX && gate->heap_count && gate->heap[0]->due <= now; i++)
-		run_connection(gate, gate->heap[0], now);
+	struct heap_entry *first;
+
+	for (int i = 0; i < DUE_MAX && (first = heap_first(&gate->turns)) && first->at <= now; i++)
+		run_connection(gate, heap_owner(first, struct gate_connection, turn), now);
 }
 
 static void end_connection(struct gate *gate, struct gate_connection *connection)
@@ -254,11 +256,12 @@ static void tick(struct gate *gate, uint64_t now)
 
 static int set_timer(const struct gate *gate, uint64_t now)
 {
+	const struct heap_entry *first = heap_first(&gate->turns);
 	struct itimerspec when = {};
 	uint64_t next = now + GATE_TICK_NS;
 
-	if (gate->heap_count && gate->heap[0]->due < next)
-		next = gate->heap[0]->due;
+	if (first && first->at < next)
+		next = first->at;
 	when.it_value.tv_sec = (time_t)(next / NS_PER_S);
 	when.it_value.tv_nsec = (long)(next % NS_PER_S);
 	return timerfd_settime(gate->timer, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
@@ -384,7 +387,7 @@ static void gate_free(struct gate *gate)
 	gate_trust_free(gate->trust);
 	cleanup_close(&gate->epoll);
 	cleanup_close(&gate->timer);
-	free(gate->heap);
+	heap_free(&gate->turns);
 	free(gate);
 }
 

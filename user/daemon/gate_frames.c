@@ -36,13 +36,15 @@ static int begin_frame(struct gate *gate, uint64_t now)
 		refuse(gate, gate_find(gate, frame->cookie));
 		return 0;
 	}
-	if ((!first && frame->operation != FAULT_FRAME_DATA) || !frame->length)
+	if ((!first && frame->operation != FAULT_FRAME_DATA) || !frame->length ||
+	    (frame->operation == FAULT_FRAME_OPEN && !frame->rules))
 		return -EPROTO;
 	/* Out of memory, the bytes are nobody's: the client's own patience ends it. */
 	input->target = first ? gate_add(gate, frame->cookie) : gate_find(gate, frame->cookie);
 	if (!input->target)
 		return 0;
-	if (frame->operation == FAULT_FRAME_OPEN)
+	/* What is ended here already is not begun again. */
+	if (frame->operation == FAULT_FRAME_OPEN && !input->target->rules)
 		gate_end_begin(gate, input->target, frame, now);
 	else if (frame->operation == FAULT_FRAME_DELAY)
 		input->delayed = gate_delay_begin(gate, input->target, frame);

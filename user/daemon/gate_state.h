@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "user/base/clock.h"
+#include "user/base/heap.h"
 #include "user/daemon/gate.h"
 #include "user/gate/session.h"
 #include "user/protocol/gate.h"
@@ -46,11 +47,10 @@ struct gate_bytes {
 struct gate_connection {
 	struct gate_connection *next; /* in the same slot */
 	uint64_t cookie;
-	uint64_t due;	/* ns: when it has something to do; UINT64_MAX: never */
-	size_t place;	/* in the heap + 1; 0: not in it */
-	uint64_t rules; /* that it was diverted for; 0: it is delayed alone */
-	uint64_t hits;	/* rules that have hit it */
-	bool over;	/* the gate has let go of it: only the client's close is awaited */
+	struct heap_entry turn; /* when it has something to do; UINT64_MAX: never */
+	uint64_t rules;		/* that it was diverted for; 0: it is delayed alone */
+	uint64_t hits;		/* rules that have hit it */
+	bool over;		/* the gate has let go of it: only the client's close is awaited */
 	/* Delayed: */
 	struct gate_delayed *first, *last;
 	uint64_t given; /* position behind everything that came */
@@ -106,8 +106,7 @@ struct gate {
 	struct gate_task tasks[FAULT_RULES_MAX];
 	struct gate_input input;
 	struct gate_connection *table[GATE_TABLE_SIZE];
-	struct gate_connection **heap; /* by `due` */
-	size_t heap_count, heap_room;
+	struct heap turns;
 	uint64_t ended; /* rules that have ended since the last look */
 	size_t connections, sessions;
 	struct gate_connection *current; /* whose session runs */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gate's connections: by cookie, and in the order of their turns (a binary heap). */
+/* The gate's connections: by cookie, and in the order of their turns. */
 #include <string.h>
 
 #include "user/base/cleanup.h"
@@ -26,100 +26,30 @@ struct gate_connection *gate_add(struct gate *gate, uint64_t cookie)
 
 	if (connection)
 		return connection;
+	if (heap_reserve(&gate->turns, gate->connections + 1))
+		return NULL;
 	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return NULL;
 	connection->cookie = cookie;
-	connection->due = UINT64_MAX;
+	connection->turn.at = UINT64_MAX;
 	connection->upstream = -1;
 	*slot = connection;
 	gate->connections++;
 	return connection;
 }
 
-static void put(struct gate *gate, size_t place, struct gate_connection *connection)
-{
-	gate->heap[place] = connection;
-	connection->place = place + 1;
-}
-
-static void rise(struct gate *gate, size_t place)
-{
-	struct gate_connection *connection = gate->heap[place];
-
-	while (place && gate->heap[(place - 1) / 2]->due > connection->due) {
-		put(gate, place, gate->heap[(place - 1) / 2]);
-		place = (place - 1) / 2;
-	}
-	put(gate, place, connection);
-}
-
-static void sink(struct gate *gate, size_t place)
-{
-	struct gate_connection *connection = gate->heap[place];
-
-	for (;;) {
-		size_t child = 2 * place + 1;
-
-		if (child >= gate->heap_count)
-			break;
-		if (child + 1 < gate->heap_count &&
-		    gate->heap[child + 1]->due < gate->heap[child]->due)
-			child++;
-		if (gate->heap[child]->due >= connection->due)
-			break;
-		put(gate, place, gate->heap[child]);
-		place = child;
-	}
-	put(gate, place, connection);
-}
-
-static void leave(struct gate *gate, struct gate_connection *connection)
-{
-	size_t place = connection->place - 1;
-	struct gate_connection *last = gate->heap[--gate->heap_count];
-
-	connection->place = 0;
-	if (last == connection)
-		return;
-	put(gate, place, last);
-	rise(gate, place);
-	sink(gate, last->place - 1);
-}
-
-/* Room for every connection there is. 0 or -ENOMEM. */
-static int make_room(struct gate *gate)
-{
-	size_t room = gate->heap_room ? 2 * gate->heap_room : 64;
-	struct gate_connection **larger;
-
-	if (gate->heap_count < gate->heap_room)
-		return 0;
-	larger = reallocarray(gate->heap, room, sizeof(*larger));
-	if (!larger)
-		return -ENOMEM;
-	gate->heap = larger;
-	gate->heap_room = room;
-	return 0;
-}
-
 void gate_schedule(struct gate *gate, struct gate_connection *connection, uint64_t due)
 {
-	if (connection->due == due)
+	if (connection->turn.at == due)
 		return;
-	connection->due = due;
 	if (due == UINT64_MAX) {
-		if (connection->place)
-			leave(gate, connection);
-		return;
+		heap_remove(&gate->turns, &connection->turn);
+		connection->turn.at = due;
+	} else {
+		/* gate_add has made room. */
+		(void)heap_set(&gate->turns, &connection->turn, due);
 	}
-	if (!connection->place) {
-		if (make_room(gate))
-			return; /* the tick looks at it */
-		put(gate, gate->heap_count++, connection);
-	}
-	rise(gate, connection->place - 1);
-	sink(gate, connection->place - 1);
 }
 
 void gate_drop(struct gate *gate, struct gate_connection *connection)

@@ -77,7 +77,7 @@ static const struct argp_option option_table[] = {
 	{"gate-user", 'G', "NAME", 0,
 	 "Run the gate process as NAME (default faultd-gate, else nobody)", 0},
 	{"authority", 'a', "DIRECTORY", 0,
-	 "Sign certificates by ca.key and ca.crt in DIRECTORY (default /var/lib/faultd/ca)", 0},
+	 "Sign certificates by ca.key and ca.pem in DIRECTORY (default /var/lib/faultd/ca)", 0},
 	{"trust", 't', "PATH", 0,
 	 "Judge real servers by the certificates in PATH (default "
 	 "/etc/ssl/certs/ca-certificates.crt)",

@@ -18,8 +18,8 @@ static void on_alarm(void *data, uint64_t now)
 {
 	struct timer *timer = data;
 
-	assert_true(now >= timer->at);
-	fired[fired_count++] = timer->at;
+	assert_true(now >= timer->when.at);
+	fired[fired_count++] = timer->when.at;
 }
 
 static void on_last(void *data, uint64_t now)
@@ -49,7 +49,7 @@ static void test_timers_in_order(void **state)
 	for (size_t i = 1; i < TIMERS; i += 3)
 		assert_int_equal(loop_timer_set(loop, &timers[i], start + i * NS_PER_MS / 10), 0);
 	for (size_t i = 0; i < TIMERS; i++)
-		expected += timers[i].slot != 0;
+		expected += timers[i].when.place != 0;
 	assert_int_equal(loop_timer_set(loop, &last, start + 30 * NS_PER_MS), 0);
 	assert_int_equal(loop_run(loop), 0);
 	assert_int_equal(fired_count, expected);

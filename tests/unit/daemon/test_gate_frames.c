@@ -51,8 +51,8 @@ static int tear_down(void **state)
 	gate_visit(&fixture->gate, drop);
 	assert_int_equal(fixture->gate.held, 0);
 	assert_int_equal(fixture->gate.connections, 0);
-	assert_int_equal(fixture->gate.heap_count, 0);
-	free(fixture->gate.heap);
+	assert_int_equal(fixture->gate.turns.count, 0);
+	heap_free(&fixture->gate.turns);
 	close(fixture->gate.frames);
 	close(fixture->gate.channel);
 	close(fixture->kernel);
@@ -123,14 +123,14 @@ static void test_delay(void **state)
 	give_delay(fixture, 5, 1000, 1ULL << 3, "GET");
 	assert_int_equal(fixture->beat.taken, sizeof(struct fault_frame) + 3);
 	assert_int_equal(fixture->gate.held, 3);
-	assert_int_equal(fixture->gate.heap[0]->due, 1000 + DELAY_NS);
+	assert_int_equal(heap_first(&fixture->gate.turns)->at, 1000 + DELAY_NS);
 	run(fixture, 5, 999 + DELAY_NS);
 	expect_nothing(fixture);
 	run(fixture, 5, 1000 + DELAY_NS);
 	expect(fixture, 5, 0, "GET");
 	expect(fixture, 5, 3, "");
 	expect_nothing(fixture);
-	assert_int_equal(fixture->gate.heap_count, 0);
+	assert_int_equal(fixture->gate.turns.count, 0);
 	/* Positions go on. */
 	give_delay(fixture, 5, 2000, 0, "more");
 	expect(fixture, 5, 3, "more");
@@ -160,16 +160,17 @@ static void test_turns(void **state)
 
 	for (uint64_t cookie = 1; cookie <= 200; cookie++)
 		give_delay(fixture, cookie, (cookie * 7919) % 200, 1ULL << 3, "x");
-	assert_int_equal(fixture->gate.heap_count, 200);
+	assert_int_equal(fixture->gate.turns.count, 200);
 	for (uint64_t due = 0; due < 200; due++) {
-		struct gate_connection *first = fixture->gate.heap[0];
+		struct gate_connection *first =
+			heap_owner(heap_first(&fixture->gate.turns), struct gate_connection, turn);
 
-		assert_int_equal(first->due, DELAY_NS + due);
-		gate_delay_run(&fixture->gate, first, first->due);
+		assert_int_equal(first->turn.at, DELAY_NS + due);
+		gate_delay_run(&fixture->gate, first, first->turn.at);
 		expect(fixture, first->cookie, 0, "x");
 		expect(fixture, first->cookie, 1, "");
 	}
-	assert_int_equal(fixture->gate.heap_count, 0);
+	assert_int_equal(fixture->gate.turns.count, 0);
 }
 
 static void test_release(void **state)
