@@ -7,6 +7,7 @@
 #include "user/base/clock.h"
 #include "user/controller/analysis_parts.h"
 #include "user/controller/histogram.h"
+#include "user/controller/observe.h"
 
 static const char *const phase_names[] = {"baseline", "fault", "recovery"};
 _Static_assert(ARRAY_SIZE(phase_names) == PHASE_COUNT, "a phase has no name");
@@ -185,6 +186,21 @@ static void count_connections(const struct history *history, uint32_t workflow,
 	}
 }
 
+/* What became of the connections of a workflow that observes, by phase. */
+static void count_observed(const struct history *history, const struct terms *terms,
+			   struct phase_figures phases[PHASE_COUNT])
+{
+	for (size_t i = 0; i < history->buckets_count; i++) {
+		const struct bucket *bucket = &history->buckets[i];
+
+		if (!observe_holds(history, terms, bucket->rule))
+			continue;
+		for (int j = 0; j < PHASE_COUNT; j++)
+			if (bucket->at >= phases[j].from && bucket->at < phases[j].until)
+				observe_figures(bucket, &phases[j].observed);
+	}
+}
+
 int figures_phases(const struct history *history, uint32_t workflow, uint64_t baseline_end,
 		   const struct episode *episode, struct workflow_result *result)
 {
@@ -201,6 +217,7 @@ int figures_phases(const struct history *history, uint32_t workflow, uint64_t ba
 	for (int i = 0; i < PHASE_COUNT && r == 0; i++)
 		r = phase_make(history, workflow, episode, (enum phase)i, &phases[i]);
 	count_connections(history, workflow, phases);
+	count_observed(history, &history->workflows[workflow], phases);
 	return r;
 }
 

@@ -17,8 +17,8 @@ import junit_schemas
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.join(HERE, "..", "..", "..")
 JOURNALS = {"plain": [], "hostile": ["--hostile"], "cut": ["--cut"], "unsteady": ["--unsteady"],
-            "wide": ["--wide"]}
-CODES = {"plain": 1, "hostile": 1, "cut": 130, "unsteady": 5, "wide": 1}
+            "wide": ["--wide"], "observed": ["--observed", "--hostile"]}
+CODES = {"plain": 1, "hostile": 1, "cut": 130, "unsteady": 5, "wide": 1, "observed": 1}
 
 
 # The runs of A and B: options of their journals.
@@ -68,7 +68,14 @@ class Reports:
 
 
 def test_json(reports, name):
-    validator("report.schema.json").validate(reports.json(name))
+    report = reports.json(name)
+    validator("report.schema.json").validate(report)
+    observed = [workflow["phases"]["baseline"].get("observed")
+                for workflow in report["episodes"][0]["workflows"]] if report["episodes"] else []
+    if name == "observed":
+        assert observed[:3] == [None] * 3 and observed[3]["established_share"] == 1, observed
+    else:
+        assert not any(observed), observed
 
 
 def as_text(name):
@@ -194,7 +201,7 @@ def test_chaos_toolkit(reports, name):
     assert [run["activity"]["name"] for run in journal["run"]] == [
         "inject " + window["fault"] for window in windows]
     assert journal["experiment"]["method"] == [run["activity"] for run in journal["run"]]
-    assert journal["status"] == {"plain": "failed", "hostile": "failed", "wide": "failed",
+    assert journal["status"] == {"plain": "failed", "hostile": "failed", "wide": "failed", "observed": "failed",
                                  "cut": "interrupted", "unsteady": "failed"}[name]
     assert journal["deviated"] == (report["verdict"] == "failed")
     assert journal["steady_states"]["before"]["steady_state_met"] == (name != "unsteady")
