@@ -157,9 +157,10 @@ kernels: all
 demo: all
 	./scripts/run-demo
 
-# Naive retries against jittered backoff, then a cliff against a staged release: about 5 minutes.
+# Naive retries against jittered backoff, then a cliff against a staged release, 5 runs of
+# each: about 7 minutes.
 demo-compare: all
-	./scripts/run-demo --compare 4 experiments/compare-naive-cliff.yaml \
+	./scripts/run-demo --compare 5 experiments/compare-naive-cliff.yaml \
 		experiments/compare-jittered-cliff.yaml experiments/compare-naive-cliff.yaml \
 		experiments/compare-naive-staged.yaml
 

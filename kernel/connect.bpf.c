@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The connect layer: cgroup hooks on connect and on sends of unconnected UDP sockets. */
 #include "kernel/lookup.h"
+#include "kernel/observe.h"
 #include "kernel/owner.h"
 #include "kernel/shadow.h"
 #include "kernel/verdict.h"
@@ -76,6 +77,7 @@ struct connect_decision {
 	__u32 shadow;	    /* this is one */
 	__u32 shadow_ends;  /* the connection would not have come to its first message */
 	__u64 shadowed;	    /* rules that would have hit */
+	__u64 observed;	    /* rules that want to know what becomes of the connection */
 };
 
 /* What the rule does to the attempt: FAULT_REASON_HIT, or why nothing. */
@@ -212,6 +214,8 @@ static __always_inline void socket_remember(const struct fault_control *fault_co
 	state->shadowed = decision->shadowed;
 	if (decision->shadow)
 		shadow_remember(state);
+	if (decision->observed)
+		observe_opened(state, decision->observed, decision->now);
 	state->port = flow->port;
 	__builtin_memcpy(state->address, flow->address, 16);
 }
@@ -234,7 +238,10 @@ static __always_inline int connect_matched(struct bpf_sock_addr *context,
 		return refuse_with((int)decision.error);
 	if (flow->protocol == FAULT_PROTOCOL_TCP && !decision.shadow_ends)
 		needs_look = match_needs_look(fault_control, match);
-	if (socket && (needs_look || decision.packet_rules || decision.link_rules))
+	if (flow->protocol == FAULT_PROTOCOL_TCP)
+		decision.observed = match->decided & fault_control->observed_rules;
+	if (socket &&
+	    (needs_look || decision.packet_rules || decision.link_rules || decision.observed))
 		socket_remember(fault_control, socket, flow, match, needs_look, &decision);
 	return VERDICT_PASS;
 }

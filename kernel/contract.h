@@ -25,6 +25,7 @@ enum {
 	FAULT_CGROUP_LEVELS_MAX = 16, /* depth to which cgroup ancestors are looked up */
 	FAULT_BUCKET_NS = 100000000,  /* width of one bucket of the time series */
 	FAULT_DIVERTED_MAX = 16384,   /* connections that are in the gate's hands at a time */
+	FAULT_SETTLE_NS = 1000000000, /* in which an outcome counts where its attempt began */
 };
 
 /* One share in parts per million: 1,000,000 means always. */
@@ -104,6 +105,7 @@ enum {
 	FAULT_RULE_BY_NAME = 1U << 0,	 /* the rule names hosts: DNS answer, SNI or Host decide */
 	FAULT_RULE_BY_HTTP = 1U << 1,	 /* the rule needs an HTTP request (path, method, host) */
 	FAULT_RULE_QUIC_BLOCK = 1U << 2, /* refuse UDP port 443 to the rule's learned addresses */
+	FAULT_RULE_OBSERVED = 1U << 3,	 /* count what becomes of the rule's connections */
 };
 
 /*
@@ -167,6 +169,7 @@ enum {
 	FAULT_CONTROL_INGRESS = 1U << 17,   /* some rule looks at segments that arrive */
 	FAULT_CONTROL_FORWARD = 1U << 18,   /* some rule is for forwarded traffic */
 	FAULT_CONTROL_GATE = 1U << 19,	    /* some rule needs the gate */
+	FAULT_CONTROL_OBSERVE = 1U << 20,   /* some rule is observed */
 };
 
 /* The one element of map `control`: what every program checks first. Written by the engine. */
@@ -201,6 +204,7 @@ struct fault_control {
 	__u64 http_rules;  /* FAULT_RULE_BY_HTTP */
 	__u64 quic_rules;  /* FAULT_RULE_QUIC_BLOCK */
 	__u64 gate_rules;  /* those with any FAULT_GATE_*; all but answers are the gate's alone */
+	__u64 observed_rules; /* FAULT_RULE_OBSERVED; TCP alone */
 	__u64 all_rules;
 	__u32 flags; /* FAULT_CONTROL_* */
 	__u32 padding;
@@ -276,6 +280,19 @@ struct fault_counters {
 	__u64 reasons[FAULT_REASON_MAX]; /* FAULT_REASON_COUNT are in use */
 };
 
+/* What the status of a server's response says; an index into fault_series.responses. */
+enum fault_response {
+	FAULT_RESPONSE_1XX = 0,
+	FAULT_RESPONSE_2XX = 1,
+	FAULT_RESPONSE_3XX = 2,
+	FAULT_RESPONSE_4XX = 3, /* but 429 */
+	FAULT_RESPONSE_5XX = 4, /* but 503 */
+	FAULT_RESPONSE_429 = 5,
+	FAULT_RESPONSE_503 = 6,
+	FAULT_RESPONSE_COUNT = 7,
+	FAULT_RESPONSE_MAX = 8, /* a power of two, so that an index is masked */
+};
+
 /* Map `series`, key: one bucket of one rule. */
 struct fault_series_key {
 	__u32 rule;
@@ -289,6 +306,16 @@ struct fault_series {
 	__u64 passes;
 	__u64 admitted; /* FAULT_EFFECT_OVERLOAD; among the passes */
 	__u64 rejected; /* likewise; among the hits */
+	/* Of observed rules alone: */
+	__u64 opened;	   /* TCP connections of theirs that went out to the server */
+	__u64 established; /* those of them that stood within FAULT_SETTLE_NS */
+	__u64 retransmits; /* segments that such connections sent again in this bucket, SYNs too */
+	/*
+	 * Heads of the server's HTTP/1 responses in the clear, by enum fault_response. One that
+	 * comes within FAULT_SETTLE_NS counts in the bucket of the request or connection attempt
+	 * that it answers; any other in the bucket in which it comes.
+	 */
+	__u64 responses[FAULT_RESPONSE_MAX];
 };
 
 /* Masks of both kinds of bit, the value of `ports`, `prefixes4` and `prefixes6`. */
@@ -484,14 +511,14 @@ struct fault_event {
 };
 
 #define FAULT_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
-FAULT_ASSERT_SIZE(struct fault_control, 28 * 8 + 8);
+FAULT_ASSERT_SIZE(struct fault_control, 29 * 8 + 8);
 FAULT_ASSERT_SIZE(struct fault_window, 56);
 FAULT_ASSERT_SIZE(struct fault_shape, 56);
 FAULT_ASSERT_SIZE(struct fault_rule, 120);
 FAULT_ASSERT_SIZE(struct fault_answer, 8 + FAULT_ANSWER_MAX);
 FAULT_ASSERT_SIZE(struct fault_counters, (5 + FAULT_REASON_MAX) * 8);
 FAULT_ASSERT_SIZE(struct fault_series_key, 8);
-FAULT_ASSERT_SIZE(struct fault_series, 48);
+FAULT_ASSERT_SIZE(struct fault_series, (9 + FAULT_RESPONSE_MAX) * 8);
 FAULT_ASSERT_SIZE(struct fault_masks, 16);
 FAULT_ASSERT_SIZE(struct fault_prefix4, 8);
 FAULT_ASSERT_SIZE(struct fault_prefix6, 20);

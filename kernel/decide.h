@@ -42,6 +42,7 @@ struct message_decision {
 	__u64 shadowed; /* rules that would have hit this connection */
 	__u64 inside;	/* rules that may want requests inside the TLS that begins here */
 	__u64 gated;	/* rules for which the gate ends this connection */
+	__u64 matched;	/* rules that the message was counted for */
 	__u32 turn;	/* the server has spoken since the client's last message */
 	__u32 more_padding;
 };
@@ -173,6 +174,7 @@ FAULT_SCAN int message_decide_rule(struct message_decision *decision, __u32 inde
 		return 0;
 	if (rule->gate & FAULT_GATE_FIRST && !decision->first)
 		return 0;
+	decision->matched |= 1ULL << (index & 63);
 	if (decision->kind != KIND_LATER || decision->turn) {
 		if (decision->first && !(decision->connected >> (index & 63) & 1))
 			count_arrival(index, MATCH_CONNECT, decision->now);

@@ -138,11 +138,14 @@ FAULT_SCAN int count_reasons(__u64 mask, __u32 reason)
 	return 0;
 }
 
+/* What a bucket begins with. Not on the stack, of which there is little. */
+static const struct fault_series series_empty = {};
+
 static __always_inline struct fault_series *series_get(__u32 rule, __u64 now)
 {
 	struct fault_series_key key = {.rule = rule};
 	struct fault_control *fault_control = control_get();
-	struct fault_series *bucket, empty = {};
+	struct fault_series *bucket;
 
 	if (!fault_control || now < fault_control->started_at)
 		return NULL_POINTER;
@@ -151,7 +154,7 @@ static __always_inline struct fault_series *series_get(__u32 rule, __u64 now)
 	if (bucket)
 		return bucket;
 	/* Another CPU may insert it first; then this fails and the look-up below finds that one. */
-	bpf_map_update_elem(&series, &key, &empty, BPF_NOEXIST);
+	bpf_map_update_elem(&series, &key, &series_empty, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&series, &key);
 }
 

@@ -70,9 +70,14 @@ struct socket_state {
 	__u32 delayed;	      /* the gate may still hold bytes that go on to the server */
 	__u32 port;
 	__u8 address[16];
-	__u64 gate_rules;		 /* SOCKET_GATED: those that it was diverted for */
-	__u64 shadowed;			 /* shadow: rules that would have hit this connection */
-	__u64 cgroup;			 /* shadow: of the process that connected */
+	__u64 gate_rules;    /* SOCKET_GATED: those that it was diverted for */
+	__u64 observed;	     /* observed rules that the connection was counted for */
+	__u64 awaited;	     /* those of them whose response the server's next is */
+	__u64 asked_at;	     /* ns: of the attempt or request that it answers; 0: none */
+	__u32 head_sequence; /* sequence number of the last response's head */
+	__u32 head_seen;     /* there was one */
+	__u64 shadowed;	     /* shadow: rules that would have hit this connection */
+	__u64 cgroup;	     /* shadow: of the process that connected */
 	__u8 command[FAULT_COMMAND_MAX]; /* shadow: its name */
 	struct bpf_spin_lock lock; /* of `received`: segments arrive on several CPUs at once */
 };

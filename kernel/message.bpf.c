@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The message layer. sockops puts a connection that a rule may have to look at into map `sockets`;
- * from then on every send of the client passes fault_message, which sees whole writes before they
- * become packets. An answer or alert is written in front of the client's bytes, those are popped,
- * and the rest is redirected to the ingress queue of the same socket: the client reads it as the
- * server's, the server sees nothing, and the connection stays in step.
+ * The message layer. fault_sockops puts a connection that a rule may have to look at into map
+ * `sockets`; from then on every send of the client passes fault_message, which sees whole writes
+ * before they become packets. An answer or alert is written in front of the client's bytes, those
+ * are popped, and the rest is redirected to the ingress queue of the same socket: the client reads
+ * it as the server's, the server sees nothing, and the connection stays in step.
  */
 #include "kernel/decide.h"
 #include "kernel/gate.h"
 #include "kernel/lookup.h"
+#include "kernel/observe.h"
 #include "kernel/reply.h"
 
 const volatile __u8 config_has_space = 1;
@@ -258,6 +259,7 @@ static __always_inline int message_http(struct sk_msg_md *message, struct socket
 		shadow_identify_stream(state, head->host_at, head->host_length);
 	}
 	message_decide(&decision, mask);
+	observe_message(state, fault_control, decision.matched, 1, decision.now);
 	/* The requests that follow are the gate's too, whatever their path. */
 	if (decision.gated)
 		decision.gated = everywhere & fault_control->gate_rules;
@@ -328,6 +330,7 @@ static __always_inline int message_opening(struct sk_msg_md *message, struct soc
 				       result == TLS_NAME ? memory->hello.name_length : 0);
 	}
 	message_decide(&decision, mask);
+	observe_message(state, fault_control, decision.matched, 0, decision.now);
 	verdict = message_act(message, state, &decision, &memory->head);
 	if (verdict >= 0)
 		return verdict;
@@ -492,68 +495,4 @@ int fault_message(struct sk_msg_md *message)
 {
 	bpf_tail_call(message, &stream, STREAM_CLIENTS);
 	return SK_PASS;
-}
-
-/* The client's end of a diverted connection closes: the gate is told by way of the engine. */
-static __always_inline void report_closed(const struct bpf_sock_ops *operation,
-					  struct bpf_sock *socket)
-{
-	struct fault_event *event;
-	struct socket_state *state;
-	__u64 cookie;
-
-	state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
-	if (!state)
-		return;
-	cookie = state->cookie;
-	if (!bpf_map_lookup_elem(&diverted, &cookie))
-		return;
-	if (operation->args[1] == BPF_TCP_CLOSE)
-		bpf_map_delete_elem(&diverted, &cookie);
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event)
-		return;
-	__builtin_memset(event, 0, sizeof(*event));
-	event->at = bpf_ktime_get_boot_ns();
-	event->kind = FAULT_EVENT_CLOSED;
-	event->cookie = cookie;
-	bpf_ringbuf_submit(event, 0);
-}
-
-static __always_inline void watch_connection(struct bpf_sock_ops *operation,
-					     struct bpf_sock *socket)
-{
-	struct fault_control *fault_control = control_get();
-	struct socket_state *state = bpf_sk_storage_get(&socket_state, socket, 0, 0);
-	__u64 cookie;
-
-	if (!state || !state->candidates || !fault_control)
-		return;
-	cookie = state->cookie;
-	/* Fails with EBUSY when another program's sockmap holds the socket already. */
-	if (bpf_sock_hash_update(operation, &sockets, &cookie, BPF_ANY))
-		count_reasons(state->candidates, FAULT_REASON_NO_SOCKMAP);
-	else if (fault_control->flags & FAULT_CONTROL_GATE)
-		bpf_sock_ops_cb_flags_set(operation, operation->bpf_sock_ops_cb_flags |
-							     BPF_SOCK_OPS_STATE_CB_FLAG);
-}
-
-/* Whether the client has sent its last: by FIN, or all at once. */
-static __always_inline int state_is_closing(__u32 state)
-{
-	return state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSE;
-}
-
-SEC("sockops")
-int fault_sockops(struct bpf_sock_ops *operation)
-{
-	struct bpf_sock *socket = operation->sk;
-
-	if (!socket)
-		return 1;
-	if (operation->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
-		watch_connection(operation, socket);
-	else if (operation->op == BPF_SOCK_OPS_STATE_CB && state_is_closing(operation->args[1]))
-		report_closed(operation, socket);
-	return 1;
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The packet layer: cgroup_skb. Drops packets of sockets whose rule says so, learns addresses from
- * DNS answers as they arrive, and follows where the responses end on connections whose requests the
- * message layer answers. Attached only while a rule needs one of the three.
+ * DNS answers as they arrive, follows where the responses end on connections whose requests the
+ * message layer answers, and counts the server's responses to observed ones. Attached only while a
+ * rule needs one of the four.
  */
 #include "kernel/gate.h"
 #include "kernel/inbound.h"
 #include "kernel/lookup.h"
+#include "kernel/observe.h"
 #include "kernel/owner.h"
 #include "kernel/response.h"
 #include "kernel/verdict.h"
@@ -290,8 +292,11 @@ static __always_inline int packet_known(const struct fault_control *fault_contro
 		segment_read(buffer, state, packet, &segment);
 	verdict = packet_tcp(state, &segment);
 	/* What is dropped comes again, and counts then. */
-	if (verdict == PACKET_PASS)
+	if (verdict == PACKET_PASS) {
 		segment_take(buffer, state, &segment, follow);
+		if (!packet->egress)
+			observe_segment(buffer, state, packet->transport);
+	}
 	return verdict;
 }
 

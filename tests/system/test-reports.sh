@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 90
+# timeout: 120
 # Promise: every report is made from the journal alone, whatever names and titles hold, and the
-# programs that read such reports take it: JSON by its schema, JUnit by its XSD, OpenMetrics by promtool.
+# programs that read such reports take it: JSON and that of comparisons by their schemas, JUnit by its XSD,
+# OpenMetrics by promtool.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -66,6 +66,13 @@ struct figure {
 enum phase { PHASE_BASELINE, PHASE_FAULT, PHASE_RECOVERY, PHASE_COUNT };
 const char *phase_name(unsigned int phase);
 
+/* What the kernel saw of the traffic that a workflow observes. */
+struct observed_figures {
+	uint64_t opened, established; /* connections of which it is known, and those that stood */
+	uint64_t retransmits;	      /* segments that they sent again */
+	uint64_t responses[FAULT_RESPONSE_COUNT]; /* of the servers, by enum fault_response */
+};
+
 struct phase_figures {
 	uint64_t from, until;
 	uint64_t units, successes, attempts;
@@ -73,6 +80,7 @@ struct phase_figures {
 	/* Attempts over a connection of their own, and over one that was kept. Of commands, and of
 	 * attempts that never had one, neither is known. */
 	uint64_t cold, warm;
+	struct observed_figures observed; /* all 0 for workflows that do not observe */
 };
 
 /*
@@ -123,6 +131,7 @@ struct workflow_result {
 	struct phase_figures phases[PHASE_COUNT];
 	uint64_t budget_units, budget_attempts; /* from the inject to stable: amplification */
 	double surge_1s, surge_10s;		/* over the baseline's rate; negative: unknown */
+	uint64_t surge_at, surge_attempts; /* the second of surge_1s: its begin and its attempts */
 	double goodput_baseline; /* successes per second in the baseline; negative: unknown */
 	/* Successes that were missing, and that came above the baseline's rate, from effective_at
 	 * to goodput_until: steady_at, or the observation's end without one. Negative: unknown. */

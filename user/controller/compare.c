@@ -242,7 +242,7 @@ static int compare_figure(const struct comparison *comparison, struct compared_w
 	if (r < 0 || comparison->variants_count < 2)
 		return r;
 	r = statistics_difference(compared->samples[0], compared->counts[0], compared->samples[1],
-				  compared->counts[1], comparison->seed, &compared->difference);
+				  compared->counts[1], &compared->difference);
 	if (r < 0)
 		return r;
 	compared->effect = statistics_effect(compared->samples[0], compared->counts[0],

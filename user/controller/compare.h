@@ -91,9 +91,11 @@ int comparison_make(const char *const *paths, size_t count, uint64_t seed,
 		    struct comparison *ret_comparison, struct failure *failure);
 void comparison_free(struct comparison *comparison);
 
-/* In compare_words.c: the sentences, from the figures. */
+/* In compare_words.c: the sentences, from the figures. The second says what confidence so few runs
+ * give, and nothing where they give that of STATISTICS_CONFIDENCE. */
 void compare_sentence(const struct compared_workflow *workflow, enum compared_figure figure,
 		      char *ret_text, size_t size);
+void compare_few_runs(const struct compared *compared, char *ret_text, size_t size);
 void compare_conclude(struct comparison *comparison);
 
 /* A value in its unit, a difference with its sign: "52.1s", "never", "-". */

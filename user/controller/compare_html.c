@@ -157,7 +157,7 @@ static void print_numbers(const struct comparison *comparison,
 {
 	static const char *const headers[] = {"median", "A", "B", "B - A", "effect"};
 	static const char *const definitions[] = {
-		NULL, NULL, NULL, "With its 95 % interval: one that holds 0 shows no difference.",
+		NULL, NULL, NULL, "With its interval: one that holds 0 shows no difference.",
 		"Cliff's delta: 1 or -1 when every run of B is above or below those of A."};
 	bool both = comparison->variants_count == COMPARE_VARIANTS_MAX;
 	struct page_table table;
@@ -189,6 +189,8 @@ static void print_numbers(const struct comparison *comparison,
 static void print_workflow(const struct comparison *comparison,
 			   const struct compared_workflow *workflow, FILE *out)
 {
+	char few[COMPARE_TEXT_SIZE];
+
 	fputs("<section class=\"panel\"><h3>", out);
 	escape_markup(out, workflow->name);
 	fprintf(out, ", episode %zu</h3>\n", workflow->episode + 1);
@@ -204,6 +206,9 @@ static void print_workflow(const struct comparison *comparison,
 		fputs("<p class=\"sentence\">", out);
 		escape_markup(out, workflow->figures[workflow->headline].sentence);
 		fputs("</p>\n", out);
+		compare_few_runs(&workflow->figures[workflow->headline], few, sizeof(few));
+		if (*few)
+			fprintf(out, "<p class=\"soft\">%s</p>\n", few);
 	}
 	for (unsigned int i = 0; i < COMPARED_COUNT; i++)
 		if (has_runs(&workflow->figures[i]))

@@ -114,6 +114,8 @@ static void print_proportion(const char *what, const struct proportion *proporti
 static void print_workflow(const struct comparison *comparison,
 			   const struct compared_workflow *workflow, FILE *out)
 {
+	char few[COMPARE_TEXT_SIZE];
+
 	fprintf(out, "\n%s, episode %zu\n", workflow->name, workflow->episode + 1);
 	for (size_t i = 0; i < comparison->variants_count; i++) {
 		fprintf(out, "  %c: %llu runs", letter(i),
@@ -125,8 +127,12 @@ static void print_workflow(const struct comparison *comparison,
 	}
 	print_figures(comparison, workflow, out);
 	print_runs(comparison, workflow, out);
-	if (comparison->variants_count == COMPARE_VARIANTS_MAX)
-		fprintf(out, "  %s\n", workflow->figures[workflow->headline].sentence);
+	if (comparison->variants_count < COMPARE_VARIANTS_MAX)
+		return;
+	fprintf(out, "  %s\n", workflow->figures[workflow->headline].sentence);
+	compare_few_runs(&workflow->figures[workflow->headline], few, sizeof(few));
+	if (*few)
+		fprintf(out, "  %s\n", few);
 }
 
 int compare_table(const struct comparison *comparison, FILE *out)

@@ -136,6 +136,20 @@ void compare_sentence(const struct compared_workflow *workflow, enum compared_fi
 			 value < 0 ? phrases[figure].less : phrases[figure].more, interval);
 }
 
+void compare_few_runs(const struct compared *compared, char *ret_text, size_t size)
+{
+	const struct estimate *difference = &compared->difference;
+
+	*ret_text = '\0';
+	if (!isnan(difference->value) && difference->method != INTERVAL_NONE &&
+	    difference->confidence != STATISTICS_CONFIDENCE)
+		snprintf(ret_text, size,
+			 "with fewer than %d runs of a side intervals of B - A have steps of "
+			 "confidence: here %.3g %% and not %.3g %%",
+			 STATISTICS_SHIFT_LEAST, 100 * difference->confidence,
+			 100 * STATISTICS_CONFIDENCE);
+}
+
 static void conclude_alone(struct comparison *comparison)
 {
 	const struct proportion *passed = &comparison->variants[0].passed;

@@ -7,6 +7,7 @@
 #include "user/base/clock.h"
 #include "user/controller/analysis_parts.h"
 #include "user/controller/histogram.h"
+#include "user/controller/observe.h"
 
 static const char *const phase_names[] = {"baseline", "fault", "recovery"};
 _Static_assert(ARRAY_SIZE(phase_names) == PHASE_COUNT, "a phase has no name");
@@ -78,19 +79,23 @@ static int compare_starts(const void *left, const void *right)
 			       &((const struct starts *)right)->at);
 }
 
-/* Largest number of attempts that began in any window of `width`; `starts` is sorted. */
-static uint64_t densest(const struct starts *starts, size_t count, uint64_t width)
+/* Largest number of attempts that began in any window of `width`, and the begin of the first such
+ * window; `starts` is sorted. */
+static uint64_t densest(const struct starts *starts, size_t count, uint64_t width, uint64_t *ret_at)
 {
-	uint64_t most = 0, inside = 0;
+	uint64_t most = 0, inside = 0, at = 0;
 	size_t first = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		inside += starts[i].count;
 		while (starts[i].at - starts[first].at >= width)
 			inside -= starts[first++].count;
-		if (inside > most)
+		if (inside > most) {
 			most = inside;
+			at = starts[first].at;
+		}
 	}
+	*ret_at = at;
 	return most;
 }
 
@@ -100,7 +105,7 @@ int figures_surge(const struct history *history, uint32_t workflow, const struct
 	const struct phase_figures *baseline = &result->phases[PHASE_BASELINE];
 	double seconds = (double)since(baseline->until, baseline->from) / (double)NS_PER_S, rate;
 	_cleanup_free_ struct starts *starts = NULL;
-	uint64_t before = 0;
+	uint64_t before = 0, most, at;
 	size_t count = 0;
 
 	result->surge_1s = result->surge_10s = -1;
@@ -125,10 +130,16 @@ int figures_surge(const struct history *history, uint32_t workflow, const struct
 	seconds = (double)since(episode->observed_until, episode->lifted_last) / (double)NS_PER_S;
 	qsort(starts, count, sizeof(*starts), compare_starts);
 	/* A window that the observation does not fill has no rate. */
-	if (seconds >= 1)
-		result->surge_1s = (double)densest(starts, count, NS_PER_S) / rate;
-	if (seconds >= 10)
-		result->surge_10s = (double)densest(starts, count, 10 * NS_PER_S) / 10 / rate;
+	if (seconds >= 1) {
+		most = densest(starts, count, NS_PER_S, &at);
+		result->surge_1s = (double)most / rate;
+		result->surge_attempts = most;
+		result->surge_at = at;
+	}
+	if (seconds >= 10) {
+		most = densest(starts, count, 10 * NS_PER_S, &at);
+		result->surge_10s = (double)most / 10 / rate;
+	}
 	return 0;
 }
 
@@ -175,6 +186,21 @@ static void count_connections(const struct history *history, uint32_t workflow,
 	}
 }
 
+/* What became of the connections of a workflow that observes, by phase. */
+static void count_observed(const struct history *history, const struct terms *terms,
+			   struct phase_figures phases[PHASE_COUNT])
+{
+	for (size_t i = 0; i < history->buckets_count; i++) {
+		const struct bucket *bucket = &history->buckets[i];
+
+		if (!observe_holds(history, terms, bucket->rule))
+			continue;
+		for (int j = 0; j < PHASE_COUNT; j++)
+			if (bucket->at >= phases[j].from && bucket->at < phases[j].until)
+				observe_figures(bucket, &phases[j].observed);
+	}
+}
+
 int figures_phases(const struct history *history, uint32_t workflow, uint64_t baseline_end,
 		   const struct episode *episode, struct workflow_result *result)
 {
@@ -191,6 +217,7 @@ int figures_phases(const struct history *history, uint32_t workflow, uint64_t ba
 	for (int i = 0; i < PHASE_COUNT && r == 0; i++)
 		r = phase_make(history, workflow, episode, (enum phase)i, &phases[i]);
 	count_connections(history, workflow, phases);
+	count_observed(history, &history->workflows[workflow], phases);
 	return r;
 }
 

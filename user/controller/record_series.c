@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
-#include "user/controller/analysis.h"
+#include "user/controller/observe.h"
 #include "user/controller/record_parts.h"
 
 /* What these act on are packets or segments, of which a connection has many. */
@@ -38,29 +38,9 @@ void record_rules(const json_t *rules, struct history *history)
 	}
 }
 
-static bool observes(const struct history *history, const struct terms *terms, uint32_t rule)
-{
-	return rule < history->rules_count && history->rule_faults[rule] < FAULT_RULES_MAX &&
-	       terms->observed_faults >> history->rule_faults[rule] & 1;
-}
-
-/* What one bucket of one rule adds to the traffic that is observed. */
-static void observe_bucket(const struct history *history, const struct bucket *bucket,
-			   struct unit *unit)
-{
-	uint64_t tries = bucket->hits + bucket->passes, failures = bucket->hits;
-
-	/* Every connection passes the connect; what hits it later are its packets. */
-	if (history->packet_rules >> (bucket->rule % FAULT_RULES_MAX) & 1) {
-		tries = bucket->connects;
-		failures = bucket->hits < tries ? bucket->hits : tries;
-	}
-	unit->observed += tries;
-	unit->observed_failures += failures;
-}
-
 /* One bucket's traffic: one unit, which fails when more of it did than a baseline may. */
-static int observed_add(struct history *history, const struct unit *observed)
+static int observed_add(struct history *history, const struct observed_work *work,
+			const struct unit *observed)
 {
 	struct unit unit = *observed;
 	struct attempt attempt = {
@@ -70,12 +50,13 @@ static int observed_add(struct history *history, const struct unit *observed)
 		.intended_at = unit.intended_at,
 		.started_at = unit.started_at,
 		.ended_at = unit.ended_at,
-		.observed = unit.observed,
+		.observed = work->tries,
 	};
 	int r;
 
-	if (unit.observed_failures * 1000000 > unit.observed * BASELINE_FAILURES_PPM)
-		unit.class = CLASS_FAULTED;
+	unit.observed = work->tries;
+	unit.observed_failures = observe_failures(work);
+	unit.class = observe_class(work);
 	attempt.class = unit.class;
 	r = history_add_attempt(history, &attempt);
 	return r < 0 ? r : history_add_unit(history, &unit);
@@ -105,14 +86,16 @@ static int observe_series(struct history *history, uint32_t workflow, size_t fir
 			.last_started_at = buckets[i].at,
 			.ended_at = buckets[i].at + width,
 		};
+		struct observed_work work = {0};
 
 		for (next = i; next < history->buckets_count && buckets[next].at == buckets[i].at;
 		     next++)
-			if (observes(history, terms, buckets[next].rule))
-				observe_bucket(history, &buckets[next], &unit);
+			if (observe_holds(history, terms, buckets[next].rule))
+				observe_add(&buckets[next],
+					    history->packet_rules >> buckets[next].rule & 1, &work);
 		/* What was there before the schedule's origin is no part of the run. */
-		if (unit.observed && history->started_at && unit.intended_at >= history->started_at)
-			r = observed_add(history, &unit);
+		if (work.tries && history->started_at && unit.intended_at >= history->started_at)
+			r = observed_add(history, &work, &unit);
 	}
 	return r;
 }
@@ -135,7 +118,14 @@ static int read_bucket(const json_t *item, uint64_t origin, uint64_t width,
 		/* Journals of before there were overloads do not hold these. */
 		.admitted = (uint64_t)json_integer_value(json_array_get(item, 6)),
 		.rejected = (uint64_t)json_integer_value(json_array_get(item, 7)),
+		/* Nor do buckets of rules that nobody observes hold these. */
+		.opened = (uint64_t)json_integer_value(json_array_get(item, 8)),
+		.established = (uint64_t)json_integer_value(json_array_get(item, 9)),
+		.retransmits = (uint64_t)json_integer_value(json_array_get(item, 10)),
 	};
+	for (size_t i = 0; i < FAULT_RESPONSE_COUNT; i++)
+		ret_bucket->responses[i] =
+			(uint64_t)json_integer_value(json_array_get(item, 11 + i));
 	return 0;
 }
 
@@ -143,16 +133,19 @@ int record_series(struct history *history, const json_t *record, struct failure 
 {
 	const json_t *buckets = json_object_get(record, "buckets"), *item;
 	uint64_t origin = json_u64(record, "started_ns"), width = json_u64(record, "bucket_ns");
+	uint64_t read_at = json_u64(record, "at_ns");
 	size_t first = history->buckets_count, i;
 	int r = 0;
 
 	json_array_foreach(buckets, i, item)
 	{
-		struct bucket bucket;
+		struct bucket bucket = {0};
 
 		r = read_bucket(item, origin, width, &bucket, failure);
-		if (r == 0)
-			r = history_add_bucket(history, &bucket);
+		if (r < 0)
+			return r;
+		bucket.settled = bucket.at + width + FAULT_SETTLE_NS <= read_at;
+		r = history_add_bucket(history, &bucket);
 		if (r < 0)
 			return r;
 	}

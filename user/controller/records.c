@@ -25,6 +25,7 @@ static const char *const class_names[] = {
 	[CLASS_KILLED] = "killed",
 	[CLASS_NOT_STARTED] = "not_started",
 	[CLASS_FAULTED] = "faulted",
+	[CLASS_NOT_ESTABLISHED] = "not_established",
 	[CLASS_OVERRUN] = "overrun",
 	[CLASS_CUT] = "cut",
 };

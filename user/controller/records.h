@@ -26,13 +26,14 @@ enum attempt_class {
 	CLASS_TIMEOUT,
 	CLASS_TLS,
 	CLASS_DNS,
-	CLASS_PROTOCOL,	   /* what came was not HTTP, or another failure of the transfer */
-	CLASS_EXIT_CODE,   /* the command ended with a code other than 0 */
-	CLASS_KILLED,	   /* the command died of a signal that was not ours */
-	CLASS_NOT_STARTED, /* the command could not be executed, or memory ran out */
-	CLASS_FAULTED,	   /* observed: the kernel did to it what the fault says */
-	CLASS_OVERRUN,	   /* too many units in flight: abandoned without an attempt */
-	CLASS_CUT,	   /* the run ended before the unit did; no outcome */
+	CLASS_PROTOCOL,	       /* what came was not HTTP, or another failure of the transfer */
+	CLASS_EXIT_CODE,       /* the command ended with a code other than 0 */
+	CLASS_KILLED,	       /* the command died of a signal that was not ours */
+	CLASS_NOT_STARTED,     /* the command could not be executed, or memory ran out */
+	CLASS_FAULTED,	       /* observed: the kernel did to it what the fault says */
+	CLASS_NOT_ESTABLISHED, /* observed: connections did not come about in time */
+	CLASS_OVERRUN,	       /* too many units in flight: abandoned without an attempt */
+	CLASS_CUT,	       /* the run ended before the unit did; no outcome */
 	CLASS_COUNT,
 };
 /* "ok", "http_4xx", ...; NULL: no such class. */
@@ -187,6 +188,10 @@ struct bucket {
 	uint32_t rule;
 	uint64_t connects, requests, hits, passes;
 	uint64_t admitted, rejected; /* by an overload: of the passes, of the hits */
+	/* Of observed rules alone; as in struct fault_series. */
+	uint64_t opened, established, retransmits;
+	uint64_t responses[FAULT_RESPONSE_COUNT];
+	bool settled; /* FAULT_SETTLE_NS had passed when it was read: `established` is final */
 };
 
 /* Everything that the analysis sees. Owned by the struct; ends with history_free. */

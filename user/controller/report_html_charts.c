@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/escape.h"
 #include "user/base/number.h"
 #include "user/controller/report_canvas.h"
 #include "user/controller/report_series.h"
@@ -227,10 +228,11 @@ static uint64_t hits_in(const struct series_bin *bin)
 	return bin->hits;
 }
 
-static struct chart_scale rate_scale(const struct series *series,
+/* For rates up to those of `series`, and to `most` at the least. */
+static struct chart_scale rate_scale(const struct series *series, double most,
 				     uint64_t (*count)(const struct series_bin *bin))
 {
-	double seconds = (double)series->width_ns / (double)NS_PER_S, most = 0;
+	double seconds = (double)series->width_ns / (double)NS_PER_S;
 
 	for (size_t i = 0; i < series->count; i++)
 		if ((double)count(&series->bins[i]) / seconds > most)
@@ -273,6 +275,52 @@ static double usual_rate(const struct canvas *canvas)
 	return (double)phase->attempts * (double)NS_PER_S / (double)(phase->until - phase->from);
 }
 
+/* The episode's second of surge_ratio_1s in the picture; NULL: there is none to be marked. */
+static const struct workflow_result *peak_of(const struct canvas *canvas, size_t episode)
+{
+	const struct workflow_result *result =
+		&canvas->report->analysis->episodes[episode].results[canvas->workflow];
+
+	return result->affected && result->surge_at ? result : NULL;
+}
+
+/* The rate of the highest peak; a stretch of the chart is longer than a second and may be lower. */
+static double highest_peak(const struct canvas *canvas)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < canvas->report->analysis->episodes_count; i++) {
+		const struct workflow_result *result = peak_of(canvas, i);
+
+		if (result && (double)result->surge_attempts > most)
+			most = (double)result->surge_attempts;
+	}
+	return most;
+}
+
+/* A dot at each peak, with its ratio beside it. */
+static void label_peaks(const struct canvas *canvas, const struct chart_scale *scale)
+{
+	for (size_t i = 0; i < canvas->report->analysis->episodes_count; i++) {
+		const struct workflow_result *result = peak_of(canvas, i);
+		double percent;
+
+		if (!result)
+			continue;
+		percent = chart_percent(&canvas->time, canvas_offset(canvas, result->surge_at));
+		fprintf(canvas->out,
+			"<span class=\"peak%s\" style=\"left:%.3f%%;bottom:%.2f%%\" "
+			"data-peak=\"surge_peak_at_ns\" data-ns=\"%llu\" data-episode=\"%zu\" "
+			"data-workflow=\"",
+			percent > 50 ? " far" : "", percent,
+			chart_percent(scale, (double)result->surge_attempts),
+			(unsigned long long)result->surge_at, i + 1);
+		escape_markup(canvas->out,
+			      canvas->report->history->workflows[canvas->workflow].name);
+		fprintf(canvas->out, "\"><b>surge %.2f\u00d7</b></span>", result->surge_1s);
+	}
+}
+
 /* "usual 1.00, surge 6.00 times" */
 static void caption_attempts(const struct canvas *canvas)
 {
@@ -285,7 +333,9 @@ static void caption_attempts(const struct canvas *canvas)
 	fputs("<figcaption>", canvas->out);
 	page_term(canvas->out, "attempts per second",
 		  "Attempts that began, retries included. The dashed line is the usual rate before "
-		  "the first fault; the surge is the highest second after a lift over that rate.");
+		  "the first fault; the surge is the highest second after a lift over that rate, "
+		  "its dot stands "
+		  "where that second begins.");
 	if (usual > 0)
 		fprintf(canvas->out, " <span class=\"soft\">usual %.2f</span>", usual);
 	if (surge >= 0)
@@ -304,7 +354,7 @@ int canvas_attempts(const struct canvas *canvas)
 
 	if (r < 0)
 		return r;
-	scale = rate_scale(&series, attempts_in);
+	scale = rate_scale(&series, highest_peak(canvas), attempts_in);
 	caption_attempts(canvas);
 	picture_begin(canvas, "low");
 	draw_rate_grid(canvas, &scale);
@@ -313,6 +363,7 @@ int canvas_attempts(const struct canvas *canvas)
 		draw_rule(canvas, "usual", chart_place(&scale, usual_rate(canvas)));
 	picture_end(canvas);
 	label_rates(canvas, &scale);
+	label_peaks(canvas, &scale);
 	fputs("</div>\n", canvas->out);
 	series_free(&series);
 	return 0;
@@ -436,7 +487,7 @@ int page_kernel(const struct report *report, FILE *out)
 		r = series_make(report->history, UINT32_MAX, NS_PER_S, RATES_MOST, &series);
 	if (r < 0 || !report->history->buckets_count)
 		return r == -ENODATA ? 0 : r;
-	scale = rate_scale(&series, requests_in);
+	scale = rate_scale(&series, 0, requests_in);
 	fputs("<section class=\"panel\"><h3>What the kernel saw</h3>\n"
 	      "<figure class=\"charts\"><figcaption>",
 	      out);

@@ -90,6 +90,43 @@ static void table_phases(const struct report *report, const struct episode *epis
 	page_table_end(&table);
 }
 
+static void table_observed(const struct report *report, const struct episode *episode, FILE *out)
+{
+	static const char *const headers[] = {"workflow", "phase", "established", "retransmits",
+					      "responses"};
+	static const char *const definitions[] = {
+		NULL,
+		NULL,
+		"Connections that stood within a second, of those that went out to the server.",
+		"Segments that these connections sent again.",
+		"The server's plaintext HTTP responses by status; faults' answers are no part.",
+	};
+	const struct history *history = report->history;
+	char cell[REPORT_CELL_SIZE];
+	struct page_table table;
+
+	if (!report_observes(history))
+		return;
+	page_table_begin(&table, out, "Observed traffic", headers, definitions,
+			 ARRAY_SIZE(headers));
+	for (size_t i = 0; i < history->workflows_count; i++)
+		for (unsigned int j = 0; j < PHASE_COUNT; j++) {
+			const struct observed_figures *observed =
+				&episode->results[i].phases[j].observed;
+
+			if (history->workflows[i].kind != WORKFLOW_KIND_OBSERVE)
+				continue;
+			page_cell(&table, history->workflows[i].name);
+			page_cell(&table, phase_name(j));
+			report_cell_established(cell, observed);
+			page_cell(&table, cell);
+			cell_count(&table, observed->retransmits);
+			report_cell_responses(cell, observed);
+			page_cell(&table, cell);
+		}
+	page_table_end(&table);
+}
+
 static void table_windows(const struct report *report, const struct episode *episode, FILE *out)
 {
 	static const char *const headers[] = {"fault", "injected at", "first hit after", "ended at",
@@ -180,6 +217,7 @@ int page_episode_tables(const struct report *report, size_t number, FILE *out)
 	if (r < 0)
 		return r;
 	table_phases(report, episode, out);
+	table_observed(report, episode, out);
 	table_windows(report, episode, out);
 	table_failures(report, episode, out);
 	table_kernel(episode, out);

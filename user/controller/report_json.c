@@ -4,6 +4,7 @@
 #include "user/base/cleanup.h"
 #include "user/controller/record_json.h"
 #include "user/controller/report_text.h"
+#include "user/protocol/names.h"
 
 #define REPORT_FORMAT 1
 
@@ -55,7 +56,22 @@ static json_t *figure_to_json(const struct figure *figure)
 	return object;
 }
 
-static json_t *phase_to_json(const struct phase_figures *phase)
+/* What the kernel saw of traffic that is observed. */
+static json_t *observed_to_json(const struct observed_figures *observed)
+{
+	json_t *object = json_object(), *responses = json_object();
+
+	put(object, "connections", observed->opened);
+	put(object, "established", observed->established);
+	put_ratio(object, "established_share", ratio(observed->established, observed->opened));
+	put(object, "retransmits", observed->retransmits);
+	for (unsigned int i = 0; i < FAULT_RESPONSE_COUNT; i++)
+		put(responses, fault_response_name(i), observed->responses[i]);
+	json_object_set_new(object, "responses", responses);
+	return object;
+}
+
+static json_t *phase_to_json(const struct phase_figures *phase, bool observes)
 {
 	json_t *object = json_object();
 
@@ -70,6 +86,8 @@ static json_t *phase_to_json(const struct phase_figures *phase)
 	put(object, "latency_p50_ns", phase->p50_ns);
 	put(object, "latency_p95_ns", phase->p95_ns);
 	put(object, "latency_p99_ns", phase->p99_ns);
+	if (observes)
+		json_object_set_new(object, "observed", observed_to_json(&phase->observed));
 	return object;
 }
 
@@ -114,6 +132,7 @@ static json_t *result_to_json(const struct history *history, uint32_t workflow,
 			      const struct episode *episode)
 {
 	const struct workflow_result *result = &episode->results[workflow];
+	bool observes = history->workflows[workflow].kind == WORKFLOW_KIND_OBSERVE;
 	json_t *object = json_object(), *phases = json_object();
 
 	json_object_set_new(object, "workflow", json_string(history->workflows[workflow].name));
@@ -138,6 +157,8 @@ static json_t *result_to_json(const struct history *history, uint32_t workflow,
 	put_ratio(object, "amplification", ratio(result->budget_attempts, result->budget_units));
 	put_ratio(object, "surge_ratio_1s", result->surge_1s);
 	put_ratio(object, "surge_ratio_10s", result->surge_10s);
+	put_instant(object, "surge_peak_at_ns", result->surge_at);
+	put(object, "surge_peak_attempts", result->surge_attempts);
 	put(object, "units_intended", result->intended);
 	put(object, "units_successful", result->successes);
 	put_ratio(object, "availability", ratio(result->successes, result->intended));
@@ -155,7 +176,8 @@ static json_t *result_to_json(const struct history *history, uint32_t workflow,
 			    failures_to_json(history, workflow, episode));
 	json_object_set_new(object, "budgets", budgets_to_json(result));
 	for (unsigned int i = 0; i < PHASE_COUNT; i++)
-		json_object_set_new(phases, phase_name(i), phase_to_json(&result->phases[i]));
+		json_object_set_new(phases, phase_name(i),
+				    phase_to_json(&result->phases[i], observes));
 	json_object_set_new(object, "phases", phases);
 	return object;
 }

@@ -72,6 +72,33 @@ static void print_figures(const struct history *history, const struct episode *e
 	}
 }
 
+/* What the kernel saw of the traffic that is only observed. */
+static void print_observed(const struct history *history, const struct episode *episode, FILE *out)
+{
+	char cell[REPORT_CELL_SIZE];
+
+	if (!report_observes(history))
+		return;
+	fputs("\n| observed | phase | established | retransmits | responses |\n"
+	      "|---|---|--:|--:|---|\n",
+	      out);
+	for (size_t i = 0; i < history->workflows_count; i++)
+		for (unsigned int j = 0; j < PHASE_COUNT; j++) {
+			const struct observed_figures *observed =
+				&episode->results[i].phases[j].observed;
+
+			if (history->workflows[i].kind != WORKFLOW_KIND_OBSERVE)
+				continue;
+			fputs("| ", out);
+			escape_markdown(out, history->workflows[i].name);
+			report_cell_established(cell, observed);
+			fprintf(out, " | %s | %s | %llu |", phase_name(j), cell,
+				(unsigned long long)observed->retransmits);
+			report_cell_responses(cell, observed);
+			fprintf(out, " %s |\n", cell);
+		}
+}
+
 /* Calls for each budget that was set. */
 static void each_budget(const struct report *report, FILE *out,
 			void (*print)(const struct report *report, size_t episode, size_t workflow,
@@ -128,6 +155,7 @@ int report_markdown(const struct report *report, FILE *out)
 		fputs("\n\n", out);
 		print_windows(report, episode, out);
 		print_figures(report->history, episode, out);
+		print_observed(report->history, episode, out);
 		if (!any_budget(report, i))
 			continue;
 		fputs("\n| workflow | budget | limit | figure | outcome |\n|---|---|--:|--:|---|\n",

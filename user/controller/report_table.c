@@ -184,6 +184,41 @@ static int phases_print(const struct history *history, const struct episode *epi
 	return 0;
 }
 
+/* What the kernel saw of the traffic that is only observed. */
+static int observed_print(const struct history *history, const struct episode *episode, FILE *out)
+{
+	static const char *const header[] = {"OBSERVED", "PHASE", "ESTABLISHED", "RETRANSMITS",
+					     "RESPONSES"};
+	struct table table;
+	int r;
+
+	if (!report_observes(history))
+		return 0;
+	r = table_new(&table, PHASE_COUNT * history->workflows_count, header, ARRAY_SIZE(header));
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < history->workflows_count; i++) {
+		for (unsigned int j = 0; j < PHASE_COUNT; j++) {
+			const struct observed_figures *observed =
+				&episode->results[i].phases[j].observed;
+			char(*cells)[REPORT_CELL_SIZE] = table.cells[table.rows];
+
+			if (history->workflows[i].kind != WORKFLOW_KIND_OBSERVE)
+				continue;
+			table.rows++;
+			cell_name(cells[0], j ? "" : history->workflows[i].name);
+			snprintf(cells[1], REPORT_CELL_SIZE, "%s", phase_name(j));
+			report_cell_established(cells[2], observed);
+			snprintf(cells[3], REPORT_CELL_SIZE, "%llu",
+				 (unsigned long long)observed->retransmits);
+			report_cell_responses(cells[4], observed);
+		}
+	}
+	table_print(&table, out);
+	free(table.cells);
+	return 0;
+}
+
 static void kernel_print(const struct episode *episode, FILE *out)
 {
 	bool any = false;
@@ -272,6 +307,8 @@ static int table_print_all(const struct report *report, unsigned int width, FILE
 		fputc('\n', out);
 		if (r == 0)
 			r = phases_print(history, episode, out);
+		if (r == 0)
+			r = observed_print(history, episode, out);
 		kernel_print(episode, out);
 	}
 	late_print(analysis, out);

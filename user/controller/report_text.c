@@ -6,6 +6,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/controller/record_json.h"
+#include "user/protocol/names.h"
 
 void report_time(uint64_t ns, char buffer[REPORT_TIME_SIZE])
 {
@@ -49,6 +50,35 @@ void report_cell_ratio(char cell[REPORT_CELL_SIZE], uint64_t part, uint64_t whol
 		snprintf(cell, REPORT_CELL_SIZE, "%.2f%s", (double)part / (double)whole, unit);
 	else
 		snprintf(cell, REPORT_CELL_SIZE, "-");
+}
+
+void report_cell_established(char cell[REPORT_CELL_SIZE], const struct observed_figures *observed)
+{
+	if (observed->opened)
+		snprintf(cell, REPORT_CELL_SIZE, "%.1f%%",
+			 100.0 * (double)observed->established / (double)observed->opened);
+	else
+		snprintf(cell, REPORT_CELL_SIZE, "-");
+}
+
+void report_cell_responses(char cell[REPORT_CELL_SIZE], const struct observed_figures *observed)
+{
+	size_t used = 0;
+
+	snprintf(cell, REPORT_CELL_SIZE, "-");
+	for (unsigned int i = 0; i < FAULT_RESPONSE_COUNT && used < REPORT_CELL_SIZE; i++)
+		if (observed->responses[i])
+			used += (size_t)snprintf(cell + used, REPORT_CELL_SIZE - used, "%s%s %llu",
+						 used ? ", " : "", fault_response_name(i),
+						 (unsigned long long)observed->responses[i]);
+}
+
+bool report_observes(const struct history *history)
+{
+	for (size_t i = 0; i < history->workflows_count; i++)
+		if (history->workflows[i].kind == WORKFLOW_KIND_OBSERVE)
+			return true;
+	return false;
 }
 
 void report_cell_words(char cell[REPORT_CELL_SIZE], const char *name)

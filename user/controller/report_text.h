@@ -20,6 +20,9 @@ void report_cell_ratio(char cell[REPORT_CELL_SIZE], uint64_t part, uint64_t whol
 		       const char *unit);
 /* "not_affected" reads "not affected". */
 void report_cell_words(char cell[REPORT_CELL_SIZE], const char *name);
+/* What was observed in a phase: "97.5%" of connections stood in time; "2xx 120, 503 7". */
+void report_cell_established(char cell[REPORT_CELL_SIZE], const struct observed_figures *observed);
+void report_cell_responses(char cell[REPORT_CELL_SIZE], const struct observed_figures *observed);
 /* What a budget allows: "30.0s", "3.00", "40.0%". */
 void report_cell_limit(char cell[REPORT_CELL_SIZE], const struct workflow_budget *budget,
 		       enum budget_kind kind);
@@ -39,5 +42,8 @@ uint64_t report_realtime_ns(const struct report *report, uint64_t at);
 
 /* A text of the journal's header; "" when it is not there. */
 const char *report_header(const struct report *report, const char *key);
+
+/* Whether some workflow observes traffic. */
+bool report_observes(const struct history *history);
 
 #endif

@@ -47,7 +47,8 @@ struct run {
 	uint64_t step_ends_at; /* 0: unknown until the daemon has answered */
 	struct timer step_timer;
 
-	struct timer renew_timer, second_timer, draw_timer, stop_timer, patience_timer;
+	struct timer renew_timer, second_timer, series_timer, draw_timer, stop_timer,
+		patience_timer;
 	bool renewing, polling, listening;
 	uint64_t last_renewal, lease_until;
 	uint64_t next_bucket;

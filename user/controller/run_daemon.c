@@ -102,24 +102,45 @@ static void on_series(void *data, const struct client_reply *reply)
 	struct run *run = data;
 
 	run->polling = false;
-	/* A round that fails is made up for by the next one. */
-	if (reply->outcome == CLIENT_OK)
+	/* A round that fails is made up for by the next one, and one that comes late by the last,
+	 * which may have been asked for already. */
+	if (reply->outcome == CLIENT_OK && !run->stopping)
 		run_daemon_series(run, reply->body);
 }
 
-static void on_second(void *data, uint64_t now)
+/* Whether some workflow's work is what the kernel sees of others' traffic. */
+static bool observes(const struct run *run)
+{
+	for (size_t i = 0; i < run->plan.rules_count; i++)
+		if (run->plan.rules[i].observed)
+			return true;
+	return false;
+}
+
+static void on_series_due(void *data, uint64_t now)
 {
 	struct run *run = data;
+	bool settled = observes(run);
 	char rest[64];
 
 	if (run->stopping)
 		return;
 	if (!run->polling) {
 		run->polling = true;
-		snprintf(rest, sizeof(rest), "/series?from=%llu",
-			 (unsigned long long)run->next_bucket);
+		snprintf(rest, sizeof(rest), "/series?from=%llu%s",
+			 (unsigned long long)run->next_bucket, settled ? "&settled=1" : "");
 		run_call(run, "GET", rest, NULL, on_series);
 	}
+	/* What is settled is late already. */
+	loop_timer_set(run->loop, &run->series_timer, now + (settled ? NS_PER_S / 4 : NS_PER_S));
+}
+
+static void on_second(void *data, uint64_t now)
+{
+	struct run *run = data;
+
+	if (run->stopping)
+		return;
 	run_watch_second(run, now);
 	loop_timer_set(run->loop, &run->second_timer, now + NS_PER_S);
 }
@@ -215,8 +236,10 @@ void run_daemon_start(struct run *run, const json_t *reply)
 	run_record(run, record);
 	run->renew_timer = (struct timer){.alarm = on_renew_due, .data = run};
 	run->second_timer = (struct timer){.alarm = on_second, .data = run};
+	run->series_timer = (struct timer){.alarm = on_series_due, .data = run};
 	loop_timer_set(run->loop, &run->renew_timer, now + run->plan.lease_ns / 4);
 	loop_timer_set(run->loop, &run->second_timer, now + NS_PER_S);
+	loop_timer_set(run->loop, &run->series_timer, now + NS_PER_S);
 	run->listening = true;
 	if (client_events(run->client, run->id, on_event, on_events_end, run) < 0)
 		run_end(run, END_ABORTED, "out of memory");
@@ -226,4 +249,5 @@ void run_daemon_stop(struct run *run)
 {
 	loop_timer_cancel(run->loop, &run->renew_timer);
 	loop_timer_cancel(run->loop, &run->second_timer);
+	loop_timer_cancel(run->loop, &run->series_timer);
 }

@@ -45,7 +45,7 @@ static uint32_t availability(const struct run *run, size_t workflow, uint64_t fr
 	for (size_t i = history->units_count; i > 0; i--) {
 		const struct unit *unit = &history->units[i - 1];
 
-		/* The kernel's series comes a second late, and stands between younger units. */
+		/* The kernel's series comes late, and stands between younger units. */
 		if (unit->ended_at <= from && unit->observed)
 			continue;
 		if (unit->ended_at <= from)

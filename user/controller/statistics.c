@@ -8,9 +8,6 @@
 #include "user/base/cleanup.h"
 #include "user/controller/statistics_parts.h"
 
-/* The 97.5th percentile of the standard normal distribution. */
-#define NORMAL_975 1.959963984540054
-
 static const char *const method_names[] = {
 	[INTERVAL_NONE] = "none",
 	[INTERVAL_ORDER] = "order",

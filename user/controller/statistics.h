@@ -10,10 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From so many runs on intervals are bootstrapped; below, order statistics give them. */
+/* From so many runs on the median's interval is bootstrapped; below, order statistics give it. */
 #define STATISTICS_BOOTSTRAP_LEAST 10
-#define STATISTICS_RESAMPLES	   1000
-#define STATISTICS_CONFIDENCE	   0.95
+/* From so many runs of each on the interval of a difference has STATISTICS_CONFIDENCE. */
+#define STATISTICS_SHIFT_LEAST 5
+#define STATISTICS_RESAMPLES   1000
+#define STATISTICS_CONFIDENCE  0.95
 
 /* One run's figure. */
 struct sample {
@@ -67,13 +69,15 @@ int statistics_median(const struct sample *samples, size_t count, uint64_t seed,
 		      struct estimate *ret_estimate);
 
 /*
- * The median of `right` minus that of `left`. From STATISTICS_BOOTSTRAP_LEAST runs of each on the
- * interval is bootstrapped; below it is that of the shift between both by the order statistics of
- * all pairwise differences (Hodges and Lehmann 1963, Moses 1965). A censored run counts as longer
- * than any other there. 0 or -ENOMEM.
+ * The median of `right` minus that of `left`, with the interval of the shift between both by the
+ * order statistics of all pairwise differences (Hodges and Lehmann 1963, Moses 1965). From
+ * STATISTICS_SHIFT_LEAST runs of each on it is interpolated to STATISTICS_CONFIDENCE, and corrected
+ * for rows that differ in their spread; below, order statistics give steps of confidence, and it is
+ * the narrowest that reaches as much, or all there is. The value itself is always within. A
+ * censored run counts as longer than any other. 0 or -ENOMEM.
  */
 int statistics_difference(const struct sample *left, size_t left_count, const struct sample *right,
-			  size_t right_count, uint64_t seed, struct estimate *ret_estimate);
+			  size_t right_count, struct estimate *ret_estimate);
 
 /*
  * Cliff's delta (1993): how much more often a run of `right` lies above one of `left` than below,

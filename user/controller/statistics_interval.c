@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intervals of medians and of the differences between them. */
+/* Intervals of medians. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,12 +14,6 @@ static int compare_values(const void *left, const void *right)
 	double a = *(const double *)left, b = *(const double *)right;
 
 	return a < b ? -1 : a > b;
-}
-
-/* Difference of two medians of which either may be infinite. */
-static double median_difference(double left, double right)
-{
-	return isinf(left) && isinf(right) ? 0 : right - left;
 }
 
 /* The percentiles of `values`, which it sorts. */
@@ -38,9 +32,8 @@ static void take_percentiles(double *values, size_t count, struct estimate *esti
  * Resamples of a row. The median of a plain resample can only be one of few values, and its
  * intervals miss their confidence; so each draw is moved by a little noise (Silverman and Young,
  * Biometrika 74, 1987), whose width is a part of the spread over the fifth root of the number of
- * runs. The parts are those with which intervals hold the truth in 95 % of trials; the difference
- * of two medians is smoother by itself. Censored samples are drawn as they are (Efron, JASA 76,
- * 1981).
+ * runs; the part is that with which intervals hold the truth in 95 % of trials. Censored samples
+ * are drawn as they are (Efron, JASA 76, 1981).
  */
 struct resampler {
 	const struct sample *sorted;
@@ -49,8 +42,7 @@ struct resampler {
 	struct sample *again;
 };
 
-#define SMOOTHING_MEDIAN     0.6
-#define SMOOTHING_DIFFERENCE 0.3
+#define SMOOTHING 0.6
 
 /* The smaller of the standard deviation and what the quartiles would be of a normal one. */
 static double spread(const struct sample *sorted, size_t count)
@@ -69,8 +61,7 @@ static double spread(const struct sample *sorted, size_t count)
 	return quartiles > 0 && quartiles < deviation ? quartiles : deviation;
 }
 
-static int resampler_make(const struct sample *sorted, size_t count, double smoothing,
-			  struct resampler *resampler)
+static int resampler_make(const struct sample *sorted, size_t count, struct resampler *resampler)
 {
 	_cleanup_free_ struct sample *reached = calloc(count + 1, sizeof(*reached));
 	size_t used = 0;
@@ -82,7 +73,7 @@ static int resampler_make(const struct sample *sorted, size_t count, double smoo
 	for (size_t i = 0; i < count; i++)
 		if (!sorted[i].censored)
 			reached[used++] = sorted[i];
-	resampler->width = smoothing * spread(reached, used) / pow((double)count, 0.2);
+	resampler->width = SMOOTHING * spread(reached, used) / pow((double)count, 0.2);
 	resampler->lowest = used ? reached[0].value : 0;
 	resampler->highest = used ? reached[used - 1].value : 0;
 	return 0;
@@ -105,11 +96,11 @@ static double normal(uint64_t first, uint64_t second)
 	return sqrt(-2 * log(fraction(first))) * cos(2 * M_PI * fraction(second));
 }
 
-/* `stream` tells the sides and the rounds apart. Noise leads to nothing that no run has shown. */
-static double resample_median(struct resampler *resampler, uint64_t seed, uint64_t stream)
+/* Noise leads to nothing that no run has shown. */
+static double resample_median(struct resampler *resampler, uint64_t seed, uint64_t round)
 {
 	for (size_t i = 0; i < resampler->count; i++) {
-		uint64_t draw = random_at(seed, RANDOM_RESAMPLE, stream, i, 0);
+		uint64_t draw = random_at(seed, RANDOM_RESAMPLE, round, i, 0);
 		struct sample *sample = &resampler->again[i];
 
 		*sample = resampler->sorted[random_below(draw, resampler->count)];
@@ -128,30 +119,13 @@ static int bootstrap_median(const struct sample *sorted, size_t count, uint64_t 
 {
 	_cleanup_free_ double *medians = calloc(STATISTICS_RESAMPLES, sizeof(*medians));
 	_cleanup_(resampler_free) struct resampler resampler = {0};
-	int r = resampler_make(sorted, count, SMOOTHING_MEDIAN, &resampler);
+	int r = resampler_make(sorted, count, &resampler);
 
 	if (r < 0 || !medians)
 		return -ENOMEM;
 	for (size_t i = 0; i < STATISTICS_RESAMPLES; i++)
-		medians[i] = resample_median(&resampler, seed, 2 * i);
+		medians[i] = resample_median(&resampler, seed, i);
 	take_percentiles(medians, STATISTICS_RESAMPLES, estimate);
-	return 0;
-}
-
-static int bootstrap_difference(const struct sample *left, size_t left_count,
-				const struct sample *right, size_t right_count, uint64_t seed,
-				struct estimate *estimate)
-{
-	_cleanup_free_ double *differences = calloc(STATISTICS_RESAMPLES, sizeof(*differences));
-	_cleanup_(resampler_free) struct resampler first = {0}, second = {0};
-
-	if (!differences || resampler_make(left, left_count, SMOOTHING_DIFFERENCE, &first) < 0 ||
-	    resampler_make(right, right_count, SMOOTHING_DIFFERENCE, &second) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < STATISTICS_RESAMPLES; i++)
-		differences[i] = median_difference(resample_median(&first, seed, 2 * i),
-						   resample_median(&second, seed, 2 * i + 1));
-	take_percentiles(differences, STATISTICS_RESAMPLES, estimate);
 	return 0;
 }
 
@@ -202,100 +176,6 @@ int statistics_median(const struct sample *samples, size_t count, uint64_t seed,
 		r = bootstrap_median(sorted, count, seed, &estimate);
 	else if (count >= 2)
 		order_interval(sorted, count, &estimate);
-	if (r == 0)
-		*ret_estimate = estimate;
-	return r;
-}
-
-/*
- * ret_ways[u]: in how many orders of `left` and `right` values u of all pairs have the right one
- * below, the null distribution of Mann and Whitney's U (1947). `ret_ways` has room for
- * left * right + 1; both are below STATISTICS_BOOTSTRAP_LEAST, or the numbers are not exact.
- */
-static int count_orders(size_t left, size_t right, double *ret_ways)
-{
-	size_t pairs = left * right, width = pairs + 1;
-	_cleanup_free_ double *ways = calloc((left + 1) * (right + 1) * width, sizeof(*ways));
-
-	if (!ways)
-		return -ENOMEM;
-	for (size_t i = 0; i <= left; i++) {
-		for (size_t j = 0; j <= right; j++) {
-			double *here = ways + (i * (right + 1) + j) * width;
-
-			if (i == 0 || j == 0) {
-				here[0] = 1;
-				continue;
-			}
-			/* The largest is a left one, above all j right ones, or a right one. */
-			for (size_t u = 0; u <= i * j; u++)
-				here[u] = (u >= j ? (here - (right + 1) * width)[u - j] : 0) +
-					  (here - width)[u];
-		}
-	}
-	for (size_t u = 0; u <= pairs; u++)
-		ret_ways[u] = ways[(left * (right + 1) + right) * width + u];
-	return 0;
-}
-
-/* From the k-th to the k-th last of all pairwise differences, which it sorts. */
-static int shift_interval(double *differences, size_t left, size_t right, struct estimate *estimate)
-{
-	size_t pairs = left * right, k = 1;
-	_cleanup_free_ double *ways = calloc(pairs + 1, sizeof(*ways));
-	double all = 0, below = 0;
-
-	if (!ways || count_orders(left, right, ways) < 0)
-		return -ENOMEM;
-	for (size_t u = 0; u <= pairs; u++)
-		all += ways[u];
-	for (size_t i = 0; i < (pairs + 1) / 2; i++) {
-		below += ways[i] / all;
-		if (i > 0 && 2 * below > 1 - STATISTICS_CONFIDENCE)
-			break;
-		k = i + 1;
-		estimate->confidence = 1 - 2 * below;
-	}
-	qsort(differences, pairs, sizeof(*differences), compare_values);
-	estimate->low = differences[k - 1];
-	estimate->high = differences[pairs - k];
-	estimate->method = INTERVAL_ORDER;
-	return 0;
-}
-
-static int order_difference(const struct sample *left, size_t left_count,
-			    const struct sample *right, size_t right_count,
-			    struct estimate *estimate)
-{
-	_cleanup_free_ double *differences =
-		calloc(left_count * right_count + 1, sizeof(*differences));
-	size_t used = 0;
-
-	if (!differences)
-		return -ENOMEM;
-	for (size_t i = 0; i < left_count; i++)
-		for (size_t j = 0; j < right_count; j++)
-			differences[used++] = difference_of(&left[i], &right[j]);
-	return shift_interval(differences, left_count, right_count, estimate);
-}
-
-int statistics_difference(const struct sample *left, size_t left_count, const struct sample *right,
-			  size_t right_count, uint64_t seed, struct estimate *ret_estimate)
-{
-	_cleanup_free_ struct sample *first = sorted_copy(left, left_count);
-	_cleanup_free_ struct sample *second = sorted_copy(right, right_count);
-	struct estimate estimate = {.value = NAN, .low = -INFINITY, .high = INFINITY};
-	int r = 0;
-
-	if (!first || !second)
-		return -ENOMEM;
-	if (left_count && right_count)
-		estimate.value = median_difference(median_of_sorted(first, left_count),
-						   median_of_sorted(second, right_count));
-	if (left_count >= STATISTICS_BOOTSTRAP_LEAST && right_count >= STATISTICS_BOOTSTRAP_LEAST)
-		r = bootstrap_difference(first, left_count, second, right_count, seed, &estimate);
-	else if (left_count && right_count && left_count + right_count > 2)
-		r = order_difference(first, left_count, second, right_count, &estimate);
 	if (r == 0)
 		*ret_estimate = estimate;
 	return r;

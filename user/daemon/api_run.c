@@ -303,25 +303,40 @@ void api_get_counters(struct api_call *call)
 		json_pack("{s:I, s:o}", "now_ns", (json_int_t)reply.u.status.now, "rules", rules));
 }
 
-static void append_buckets(json_t *buckets, const struct engine_series *series)
+static json_t *write_bucket(const struct engine_series_entry *entry, bool observed)
+{
+	const struct fault_series *value = &entry->value;
+	json_t *bucket = json_pack("[I, I, I, I, I, I, I, I]", (json_int_t)entry->key.rule,
+				   (json_int_t)entry->key.bucket, (json_int_t)value->connects,
+				   (json_int_t)value->requests, (json_int_t)value->hits,
+				   (json_int_t)value->passes, (json_int_t)value->admitted,
+				   (json_int_t)value->rejected);
+
+	if (!observed)
+		return bucket;
+	json_array_append_new(bucket, json_integer((json_int_t)value->opened));
+	json_array_append_new(bucket, json_integer((json_int_t)value->established));
+	json_array_append_new(bucket, json_integer((json_int_t)value->retransmits));
+	for (unsigned int i = 0; i < FAULT_RESPONSE_COUNT; i++)
+		json_array_append_new(bucket, json_integer((json_int_t)value->responses[i]));
+	return bucket;
+}
+
+static void append_buckets(json_t *buckets, const struct plan *plan,
+			   const struct engine_series *series)
 {
 	for (__u32 i = 0; i < series->count && i < ENGINE_SERIES_MAX; i++) {
-		const struct engine_series_entry *entry = &series->entries[i];
+		__u32 rule = series->entries[i].key.rule;
 
-		json_array_append_new(
-			buckets,
-			json_pack("[I, I, I, I, I, I, I, I]", (json_int_t)entry->key.rule,
-				  (json_int_t)entry->key.bucket, (json_int_t)entry->value.connects,
-				  (json_int_t)entry->value.requests, (json_int_t)entry->value.hits,
-				  (json_int_t)entry->value.passes,
-				  (json_int_t)entry->value.admitted,
-				  (json_int_t)entry->value.rejected));
+		json_array_append_new(buckets, write_bucket(&series->entries[i],
+							    rule < plan->rules_count &&
+								    plan->rules[rule].observed));
 	}
 }
 
-/* Reads on until the engine says that the range is done. */
-static int read_series(struct api *api, __u32 from, json_t *buckets, __u32 *ret_to,
-		       struct failure *failure)
+/* Reads on until the engine says that the range, `from` to `to` at most, is done. */
+static int read_series(const struct api_call *call, __u32 from, __u32 to, json_t *buckets,
+		       __u32 *ret_to, struct failure *failure)
 {
 	struct engine_request request = {.type = ENGINE_SERIES};
 	struct engine_series *cursor = &request.u.series;
@@ -329,13 +344,12 @@ static int read_series(struct api *api, __u32 from, json_t *buckets, __u32 *ret_
 	int r;
 
 	cursor->from_bucket = from;
-	/* The engine shortens it to what is complete. */
-	cursor->to_bucket = from + (1U << 20);
+	cursor->to_bucket = to;
 	do {
-		r = channel_call(api->channel, &request, &reply, failure);
+		r = channel_call(call->api->channel, &request, &reply, failure);
 		if (r)
 			return r;
-		append_buckets(buckets, &reply.u.series);
+		append_buckets(buckets, run_plan(call->run), &reply.u.series);
 		cursor->from_bucket = reply.u.series.next_bucket;
 		cursor->from_rule = reply.u.series.next_rule;
 		cursor->to_bucket = reply.u.series.to_bucket;
@@ -344,9 +358,23 @@ static int read_series(struct api *api, __u32 from, json_t *buckets, __u32 *ret_
 	return 0;
 }
 
+/* Behind the last bucket to read: the engine shortens it to what is complete. With `settled` only
+ * buckets are wanted of which the kernel counts no outcome any more. */
+static __u32 series_end(const struct engine_status *status, __u32 from, bool settled)
+{
+	__u64 last = (__u64)from + (1U << 20), age = 0;
+
+	if (status->now > status->started_at + FAULT_SETTLE_NS)
+		age = status->now - status->started_at - FAULT_SETTLE_NS;
+	if (settled && age / FAULT_BUCKET_NS < last)
+		last = age / FAULT_BUCKET_NS;
+	return last < from ? from : (__u32)last;
+}
+
 void api_get_series(struct api_call *call)
 {
 	const char *text = http_query(call->request, "from");
+	const char *settled = http_query(call->request, "settled");
 	struct failure failure = {};
 	struct engine_reply reply;
 	json_t *buckets;
@@ -358,10 +386,16 @@ void api_get_series(struct api_call *call)
 		api_error(call, 400, "invalid", "'from' is no bucket number");
 		return;
 	}
+	if (settled && strcmp(settled, "1")) {
+		api_error(call, 400, "invalid", "'settled' is 1 or left out");
+		return;
+	}
 	buckets = json_array();
 	r = api_ask(call->api, ENGINE_STATUS, &reply, &failure);
 	if (!r)
-		r = read_series(call->api, (__u32)from, buckets, &to, &failure);
+		r = read_series(call, (__u32)from,
+				series_end(&reply.u.status, (__u32)from, settled != NULL), buckets,
+				&to, &failure);
 	if (r) {
 		json_decref(buckets);
 		api_engine_error(call, r, &failure);

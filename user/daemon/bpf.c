@@ -24,6 +24,7 @@ enum need {
 	NEED_ADOPT = 1U << 8,
 	NEED_GATE = 1U << 9,
 	NEED_UNREAD = 1U << 10,
+	NEED_OBSERVE = 1U << 11,
 };
 
 enum place {
@@ -48,8 +49,8 @@ static const struct {
 	{"fault_connect6", NEED_ALWAYS, PLACE_CGROUPS},
 	{"fault_sendmsg4", NEED_UDP, PLACE_CGROUPS},
 	{"fault_sendmsg6", NEED_UDP, PLACE_CGROUPS},
-	{"fault_sockops", NEED_MESSAGE, PLACE_CGROUPS},
-	{"fault_ingress", NEED_INGRESS, PLACE_CGROUPS},
+	{"fault_sockops", NEED_MESSAGE | NEED_OBSERVE, PLACE_CGROUPS},
+	{"fault_ingress", NEED_INGRESS | NEED_OBSERVE, PLACE_CGROUPS},
 	{"fault_egress", NEED_EGRESS, PLACE_CGROUPS},
 	{"fault_link_egress", NEED_LINK, PLACE_LINKS},
 	{"fault_link_ingress", NEED_LINK_INGRESS, PLACE_LINKS},
@@ -92,6 +93,8 @@ static unsigned int needs_of(const struct draft *draft, const struct fault_contr
 		needs |= NEED_INGRESS;
 	if (control->flags & FAULT_CONTROL_PACKET)
 		needs |= NEED_EGRESS;
+	if (control->flags & FAULT_CONTROL_OBSERVE)
+		needs |= NEED_OBSERVE;
 	if (control->flags & FAULT_CONTROL_LINK)
 		needs |= NEED_LINK;
 	if (control->flags & FAULT_CONTROL_INGRESS)

@@ -30,14 +30,14 @@ static struct fault_series_key gate_key(const struct fault_series_key *key)
 	return (struct fault_series_key){key->rule + FAULT_RULES_MAX, key->bucket};
 }
 
+/* Every field is a count. */
 static void add_series(struct fault_series *sum, const struct fault_series *part)
 {
-	sum->connects += part->connects;
-	sum->requests += part->requests;
-	sum->hits += part->hits;
-	sum->passes += part->passes;
-	sum->admitted += part->admitted;
-	sum->rejected += part->rejected;
+	__u64 *total = (__u64 *)sum;
+	const __u64 *counts = (const __u64 *)part;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*total); i++)
+		total[i] += counts[i];
 }
 
 int programs_series(struct programs *programs, const struct fault_series_key *key,

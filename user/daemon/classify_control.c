@@ -128,6 +128,7 @@ static void fill_shadow_layers(__u64 forward, struct fault_control *control)
 static void fill_layers(const struct draft *draft, __u64 forward, struct fault_control *control)
 {
 	if (control->flags & FAULT_CONTROL_SHADOW) {
+		control->observed_rules = 0; /* nobody's work is watched */
 		fill_shadow_layers(forward, control);
 		return;
 	}
@@ -137,6 +138,8 @@ static void fill_layers(const struct draft *draft, __u64 forward, struct fault_c
 		control->flags |= FAULT_CONTROL_STREAM;
 	if (control->link_rules)
 		control->flags |= FAULT_CONTROL_LINK;
+	if (control->observed_rules)
+		control->flags |= FAULT_CONTROL_OBSERVE;
 	if (some_rule_sees_arrivals(draft, ~forward))
 		control->flags |= FAULT_CONTROL_INGRESS;
 	if (forward)
@@ -180,6 +183,7 @@ void classify_fill_control(const struct draft *draft, struct fault_control *cont
 	control->http_rules = rules_flagged(draft, FAULT_RULE_BY_HTTP);
 	control->quic_rules = rules_flagged(draft, FAULT_RULE_QUIC_BLOCK);
 	control->gate_rules = rules_of_gate(draft);
+	control->observed_rules = rules_flagged(draft, FAULT_RULE_OBSERVED) & tcp & own;
 	control->flags = draft->begin.flags;
 	if (control->gate_rules)
 		control->flags |= FAULT_CONTROL_GATE;

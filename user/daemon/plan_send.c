@@ -61,6 +61,8 @@ static __u16 rule_flags(const struct plan_rule *rule)
 		flags |= FAULT_RULE_BY_HTTP;
 	if (message && rule->match.names.count && rule->match.tcp && !rule->quic_allow)
 		flags |= FAULT_RULE_QUIC_BLOCK;
+	if (rule->observed)
+		flags |= FAULT_RULE_OBSERVED;
 	return flags;
 }
 

@@ -93,7 +93,8 @@ static int check_effect(const struct engine_rule *message, struct failure *failu
 static int check_rule(const struct engine_request *request, struct failure *failure)
 {
 	const struct engine_rule *rule = &request->u.rule;
-	const uint16_t flags = FAULT_RULE_BY_NAME | FAULT_RULE_BY_HTTP | FAULT_RULE_QUIC_BLOCK;
+	const uint16_t flags = FAULT_RULE_BY_NAME | FAULT_RULE_BY_HTTP | FAULT_RULE_QUIC_BLOCK |
+			       FAULT_RULE_OBSERVED;
 	static const struct engine_gate zero;
 	int r;
 

@@ -79,6 +79,19 @@ uint64_t experiment_duration_ns(const struct experiment *experiment)
 	return total;
 }
 
+/* Whether some workflow's work is the traffic that the fault matches. */
+static bool is_observed(const struct experiment *experiment, const struct fault *fault)
+{
+	for (size_t i = 0; i < experiment->workflows_count; i++) {
+		const struct strings *observe = &experiment->workflows[i].observe;
+
+		for (size_t j = 0; j < observe->count; j++)
+			if (strcmp(observe->items[j], fault->name) == 0)
+				return true;
+	}
+	return false;
+}
+
 static int compile_rules(const struct experiment *experiment, struct plan *plan)
 {
 	size_t count = 0;
@@ -95,6 +108,8 @@ static int compile_rules(const struct experiment *experiment, struct plan *plan)
 
 			if (r < 0)
 				return r;
+			plan->rules[plan->rules_count].observed =
+				is_observed(experiment, &experiment->faults[i]);
 			plan->rules_count++;
 		}
 	}

@@ -103,6 +103,7 @@ struct plan_rule {
 	bool terminate; /* TLS is ended in the server's place, so that what is inside is seen:
 			   FAULT_EFFECT_ANSWER and _DRIP; always with _CERTIFICATE */
 	bool expand;	/* the answer holds ${...} to be filled in; FAULT_EFFECT_ANSWER */
+	bool observed;	/* what becomes of its connections is counted: some workflow asks */
 	/* FAULT_EFFECT_OVERLOAD; as in struct fault_rule */
 	uint64_t capacity;	  /* thousandths of a request a second */
 	uint64_t burst;		  /* requests */

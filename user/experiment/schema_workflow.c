@@ -14,9 +14,11 @@ static const struct schema_key workflow_keys[] = {
 	[WORKFLOW_HTTP] = {"http", SCHEMA_MAP, .example = "{get: \"http://store.example/\"}",
 			   .help = "An HTTP request.", NO_FIELD},
 	[WORKFLOW_EVERY] = {"every", SCHEMA_DURATION,
-			    .fallback_text = "required, but not of `observe`",
-			    .low = 10 * NS_PER_MS, .high = HOUR, .example = "2s",
-			    .help = "Period; units start on schedule however long others take.",
+			    .fallback_text = "required, but not of `observe`", .low = NS_PER_MS,
+			    .high = HOUR, .example = "2s",
+			    .help = "Period; units start on schedule however long others take. Of "
+				    "`run` at least 10ms: a command takes longer to start than a "
+				    "request.",
 			    FIELD(struct workflow, every_ns)},
 	[WORKFLOW_TIMEOUT] = {"timeout", SCHEMA_DURATION,
 			      .fallback_text = "required, but not of `observe`", .low = NS_PER_MS,

@@ -11,6 +11,8 @@
 
 #define ARGUMENTS_MAX 256
 #define STABLE_LEAST  (5 * NS_PER_S)
+/* The shortest period of what is a command. */
+#define COMMAND_LEAST (10 * NS_PER_MS)
 
 static const char *const http_methods[] = {
 	[HTTP_GET] = "GET",	    [HTTP_HEAD] = "HEAD",     [HTTP_POST] = "POST",
@@ -235,6 +237,17 @@ static void check_schedule(const struct yaml_node *key, const struct yaml_node *
 	}
 }
 
+/* Requests can follow each other faster than processes can be started. */
+static void check_period(const struct yaml_node *const *nodes, const struct workflow *workflow,
+			 struct diagnostics *diagnostics)
+{
+	if (!nodes[WORKFLOW_RUN] || !workflow->every_ns || workflow->every_ns >= COMMAND_LEAST)
+		return;
+	diagnose(diagnostics, nodes[WORKFLOW_EVERY]->at, "'every' is too short for a command: '%s'",
+		 nodes[WORKFLOW_EVERY]->text);
+	suggest(diagnostics, "10ms to 1h is allowed with 'run', from 1ms on with 'http'");
+}
+
 /* `run: "a b"` is common enough for a message of its own; schema_read would not show the list. */
 static bool note_command_text(const struct yaml_node *value, struct diagnostics *diagnostics)
 {
@@ -267,6 +280,7 @@ static int load_workflow(const struct yaml_node *key, const struct yaml_node *va
 		return r;
 	check_schedule(key, value, diagnostics);
 	check_kind(key, value, diagnostics);
+	check_period(nodes, workflow, diagnostics);
 	if (nodes[WORKFLOW_RUN])
 		r = load_command("run", nodes[WORKFLOW_RUN], &workflow->run, diagnostics);
 	if (r == 0 && nodes[WORKFLOW_HTTP])

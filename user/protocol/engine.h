@@ -133,7 +133,7 @@ struct engine_rule_status {
 	char fault[64];
 };
 
-#define ENGINE_SERIES_MAX 128
+#define ENGINE_SERIES_MAX 48
 struct engine_series_entry {
 	struct fault_series_key key;
 	struct fault_series value;

@@ -75,6 +75,13 @@ static const char *const method_names[] = {
 };
 _Static_assert(ARRAY_SIZE(method_names) == FAULT_METHOD_COUNT, "a method lacks its name");
 
+static const char *const response_names[] = {
+	[FAULT_RESPONSE_1XX] = "1xx", [FAULT_RESPONSE_2XX] = "2xx", [FAULT_RESPONSE_3XX] = "3xx",
+	[FAULT_RESPONSE_4XX] = "4xx", [FAULT_RESPONSE_5XX] = "5xx", [FAULT_RESPONSE_429] = "429",
+	[FAULT_RESPONSE_503] = "503",
+};
+_Static_assert(ARRAY_SIZE(response_names) == FAULT_RESPONSE_COUNT, "a response lacks its name");
+
 static const char *look_up(const char *const names[], size_t count, unsigned int value)
 {
 	return value < count ? names[value] : NULL;
@@ -98,4 +105,9 @@ const char *engine_cause_name(unsigned int cause)
 const char *fault_method_name(unsigned int method)
 {
 	return look_up(method_names, ARRAY_SIZE(method_names), method);
+}
+
+const char *fault_response_name(unsigned int response)
+{
+	return look_up(response_names, ARRAY_SIZE(response_names), response);
 }

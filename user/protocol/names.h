@@ -10,5 +10,7 @@ const char *fault_reason_name(unsigned int reason);
 const char *engine_event_name(unsigned int kind);   /* "first-hit", ... */
 const char *engine_cause_name(unsigned int cause);  /* "planned", ...; "" for NONE */
 const char *fault_method_name(unsigned int method); /* "GET", ... */
+/* "1xx", ..., "429", "503" */
+const char *fault_response_name(unsigned int response);
 
 #endif

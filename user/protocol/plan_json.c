@@ -334,6 +334,7 @@ static const struct json_field rule_fields[] = {
 	{"shape", read_shape, offsetof(struct plan_rule, shape), false},
 	{"quic", read_quic, offsetof(struct plan_rule, quic_allow), false},
 	{"existing", read_existing, offsetof(struct plan_rule, existing), false},
+	{"observed", json_read_bool, offsetof(struct plan_rule, observed), false},
 	{"match", read_match, offsetof(struct plan_rule, match), true},
 	{"answer", read_answer, 0, false},
 };

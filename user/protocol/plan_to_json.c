@@ -221,6 +221,8 @@ static json_t *write_rule(const struct plan_rule *rule, int *r)
 	if (memcmp(&rule->shape, &(struct fault_shape){0}, sizeof(rule->shape)) != 0)
 		set(object, "shape", write_shape(&rule->shape, r), r);
 	write_effect(object, rule, r);
+	if (rule->observed)
+		set(object, "observed", json_true(), r);
 	return object;
 }
 

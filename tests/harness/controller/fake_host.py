@@ -5,8 +5,10 @@ whose health is a function of what the daemon was told. It knows the truth that 
 import asyncio
 import json
 import time
+from urllib.parse import parse_qsl, urlsplit
 
 BUCKET_NS = 100_000_000
+SETTLE_NS = 1_000_000_000
 
 
 def now_ns():
@@ -238,7 +240,10 @@ class FakeHost:
                      for i, fault in enumerate(self.faults)]
             return 200, {"now_ns": t, "rules": rules}
         if rest.startswith("/series"):
-            first, until = int(rest.partition("=")[2] or 0), (t - self.started) // BUCKET_NS
+            query = dict(parse_qsl(urlsplit(rest).query))
+            settle = SETTLE_NS if "settled" in query else 0
+            first, until = int(query.get("from", 0)), (t - self.started - settle) // BUCKET_NS
+            until = max(first, until)
             return 200, {"bucket_ns": BUCKET_NS, "started_ns": self.started, "from": first,
                          "to": until, "buckets": self.series(first, until)}
         if method == "DELETE" and rest == "":

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""journal.py [--hostile] [--cut] [--unsteady] [--wide] [--slow] [--seed=N] > journal.jsonl: the journal
-of a run that never was, always the same.
+"""journal.py [--hostile] [--cut] [--unsteady] [--wide] [--observed] [--slow] [--lost] [--seed=N] >
+journal.jsonl: the journal of a run that never was, always the same.
 
 An artifact store refuses for a minute, comes back, and a token service is throttled and released in
 stages; three workflows work meanwhile, one of them out of the faults' reach. --hostile names
 everything as an attacker would, --cut leaves out the end, --unsteady fails from the beginning,
---wide adds workflows until a page has to cope, --slow takes longer to come back; other seeds draw other
-attempts."""
+--wide adds workflows until a page has to cope, --observed one that observes the artifact store's
+traffic, --slow takes longer to come back, --lost never does; other seeds draw other attempts."""
 
 import json
 import random
@@ -42,7 +42,7 @@ WARM = (30 if "--slow" in sys.argv else 6) * S
 
 def in_artifacts(t, rng):
     """Refused while injected, and for a while more while the store warms up."""
-    if ARTIFACTS[0] <= t < ARTIFACTS[1]:
+    if ARTIFACTS[0] <= t < ARTIFACTS[1] or "--lost" in sys.argv and t >= ARTIFACTS[1]:
         return "refused"
     return "http_5xx" if ARTIFACTS[1] <= t < ARTIFACTS[1] + WARM and rng.random() < 0.7 else None
 
@@ -120,14 +120,29 @@ class Journal:
             at = ended + self.rng.randrange(500 * MS * 2 ** (attempt - 1))
 
     def header(self):
+        workflows = [workflow.terms() for workflow in self.workflows]
+        plan = {"rules": [{"fault": fault, "effect": "refuse"} for fault in self.faults]}
+        if "--observed" in self.options:
+            workflows.append({"name": "traffic" + self.faults[0], "kind": "observe",
+                              "observe": self.faults[:1], "every_ns": BUCKET, "timeout_ns": BUCKET,
+                              "detect_failures": 3, "stable_successes": 10,
+                              "stable_span_ns": 5 * S, "budget": {}})
         self.add(ORIGIN, "header", format=1, version="0.1.0", library="none",
                  realtime_ns=REALTIME, boot_id="8e2f5a3c-0000-4000-8000-000000000001",
                  host="runner-7" if "--hostile" not in self.options else HOSTILE,
                  kernel="6.18.0", seed=7, title=self.title,
                  experiment={"path": "experiments/azure-incident.yaml",
                              "text": "version: 1\ntitle: " + self.title + "\n"},
-                 workflows=[workflow.terms() for workflow in self.workflows], faults=self.faults,
-                 plan={})
+                 workflows=workflows, faults=self.faults,
+                 plan=plan if "--observed" in self.options else {})
+
+    def bucket(self, rule, number, tries, failures):
+        """One of the kernel's series. What the observed traffic's server lets in it answers by 200."""
+        passes = tries - failures
+        seen = [rule, number, tries, tries, failures, passes]
+        if rule == 0 and "--observed" in self.options:
+            seen += [0, 0, passes, passes, number % 2, 0, passes, 0, 0, 0, 0, 0]
+        return seen
 
     def window(self, fault, window, found):
         self.add(window[0] + 2 * MS, "inject", sent_ns=window[0] - MS, faults=[fault],
@@ -154,7 +169,7 @@ class Journal:
                      falls_ns=FALLS, ended_ns=TOKENS[1])
             self.event(TOKENS[1], "lifted", "lifted", self.faults[1])
         self.add(END, "series", bucket_ns=BUCKET, started_ns=START, buckets=[
-            [rule, bucket, seen[0], seen[0], seen[1], seen[0] - seen[1]]
+            self.bucket(rule, bucket, *seen)
             for (rule, bucket), seen in sorted(self.hits.items(), key=lambda item: item[0][1])])
         self.add(END, "counters", rules=[
             {"index": i, "fault": fault, "effect": "refuse",

@@ -51,6 +51,17 @@ const READ_MARKS = `[...document.querySelectorAll('.mark[data-point]')].map((mar
     width: plot.width };
 })`;
 
+// The dots at the surges' peaks: their places as shares of the plot, and what its axis says of the height.
+const READ_PEAKS = `[...document.querySelectorAll('.peak[data-peak]')].map((peak) => {
+  const box = peak.getBoundingClientRect();
+  const plot = peak.closest('.plot').querySelector('svg').getBoundingClientRect();
+  const ticks = [...peak.closest('.plot').querySelectorAll(':scope > .y')].map((tick) =>
+    ({ value: Number(tick.textContent), place: parseFloat(tick.style.bottom) / 100 }));
+  return { ...peak.dataset, text: peak.textContent, width: plot.width, height: plot.height,
+    left: (box.left - plot.left) / plot.width, above: (plot.bottom - box.bottom) / plot.height,
+    top: ticks.at(-1) };
+})`;
+
 // Elements that reach out of the window, or whose text does not fit into them.
 const READ_CUT = `[...document.body.querySelectorAll('*')].filter((element) => {
   if (element.closest('svg') || element.closest('thead') || !element.getClientRects().length) {
@@ -115,6 +126,26 @@ function checkMarks(marks, report) {
   }
 }
 
+// A peak stands in its second, as high as its attempts, and says the ratio.
+function checkPeaks(peaks, report) {
+  const clean = (text) => text.replaceAll(/[\x01\u202e]/g, '\ufffd');
+  const expected = report.episodes.flatMap((episode, index) => episode.workflows
+    .filter((result) => result.affected && result.surge_peak_at_ns)
+    .map((result) => ({ result, episode: `${index + 1}` })));
+  assert.equal(peaks.length, expected.length);
+  for (const { result, episode } of expected) {
+    const peak = peaks.find((one) => one.episode === episode &&
+      one.workflow === clean(result.workflow));
+    assert.equal(peak?.ns, `${result.surge_peak_at_ns}`);
+    assert.equal(peak.text, `surge ${result.surge_ratio_1s.toFixed(2)}\u00d7`);
+    const start = BigInt(report.started_at_ns), end = BigInt(report.ended_at_ns);
+    const left = Number(BigInt(peak.ns) - start) / Number(end - start);
+    assert.ok(Math.abs(peak.left - left) * peak.width <= 1, `at ${peak.left}, not ${left}`);
+    const above = result.surge_peak_attempts / peak.top.value * peak.top.place;
+    assert.ok(Math.abs(peak.above - above) * peak.height <= 1, `at ${peak.above}, not ${above}`);
+  }
+}
+
 // What holds for every page in every view.
 async function checkLook(browser, page, view) {
   await browser.open(page, view.width, view.height, view);
@@ -136,6 +167,7 @@ async function checkLook(browser, page, view) {
 async function checkView(browser, page, report, view) {
   await checkLook(browser, page, view);
   checkMarks(await browser.value(READ_MARKS), report);
+  checkPeaks(await browser.value(READ_PEAKS), report);
   const clean = (text) => text.replaceAll(/[\x01\u202e]/g, '\ufffd');
   assert.equal(await browser.value('document.querySelector("h1").textContent'),
     clean(report.title));

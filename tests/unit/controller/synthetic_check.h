@@ -316,6 +316,30 @@ static inline void check_surge(const struct synthetic *s, int64_t width, double 
 	check_near(surge, most / (rate * width));
 }
 
+/* The peak that is marked is the first of the densest seconds. */
+static inline void check_surge_peak(const struct synthetic *s, const struct workflow_result *result)
+{
+	int64_t first = 0;
+	int most = 0;
+
+	for (int i = 0; i < s->total && s->end - s->lift_last >= SECOND; i++) {
+		for (int j = 0; j < s->pieces[i].count; j++) {
+			int64_t from = s->pieces[i].tries[j], until = from + SECOND;
+			int count;
+
+			if (from < s->lift_last || from >= s->end)
+				continue;
+			count = tries_in(s, from, until < s->end ? until : s->end);
+			if (count > most || (count == most && from < first)) {
+				most = count;
+				first = from;
+			}
+		}
+	}
+	assert_int_equal(result->surge_attempts, most);
+	assert_int_equal(result->surge_at, first);
+}
+
 /* Ends of good or bad pieces in (from, until]. */
 static inline int ends_in(const struct synthetic *s, int64_t from, int64_t until, bool good)
 {
@@ -510,6 +534,7 @@ static inline void check_all(const struct synthetic *s, const struct analysis *a
 	check_counts(s, result);
 	check_surge(s, SECOND, result->surge_1s);
 	check_surge(s, 10 * SECOND, result->surge_10s);
+	check_surge_peak(s, result);
 	check_goodput(s, result);
 	check_metastable(s, result);
 	check_drain(s, result);

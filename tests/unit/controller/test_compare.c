@@ -107,6 +107,7 @@ static void test_better(void **state)
 {
 	struct comparison comparison;
 	const struct compared *recover;
+	char few[192];
 
 	(void)state;
 	put_side("a", slow, RUNS);
@@ -125,7 +126,27 @@ static void test_better(void **state)
 	assert_string_equal(
 		comparison.conclusion,
 		"B is better: w: B recovers 10.1 s sooner, 97.1 % interval 9.6 to 10.3 s");
+	compare_few_runs(recover, few, sizeof(few));
+	assert_string_equal(few,
+			    "with fewer than 5 runs of a side intervals of B - A have steps of "
+			    "confidence: here 97.1 % and not 95 %");
 	comparison_free(&comparison);
+}
+
+/* Enough runs have nothing to be excused, nor has what was not compared. */
+static void test_enough_runs(void **state)
+{
+	const struct compared enough = {.difference = {.value = 1,
+						       .confidence = STATISTICS_CONFIDENCE,
+						       .method = INTERVAL_ORDER}};
+	const struct compared none = {.difference = {.value = NAN}};
+	char few[192] = "x";
+
+	(void)state;
+	compare_few_runs(&enough, few, sizeof(few));
+	assert_string_equal(few, "");
+	compare_few_runs(&none, few, sizeof(few));
+	assert_string_equal(few, "");
 }
 
 static void test_alone(void **state)
@@ -255,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_better, tear_down),
+		cmocka_unit_test(test_enough_runs),
 		cmocka_unit_test_teardown(test_alone, tear_down),
 		cmocka_unit_test_teardown(test_never, tear_down),
 		cmocka_unit_test_teardown(test_staged, tear_down),

@@ -86,6 +86,103 @@ static void test_packets(void **state)
 	history_free(&history);
 }
 
+/* What a service that is back but overloaded says counts, and so do connections that come to
+ * nothing once a second has passed since. */
+static void test_outcomes(void **state)
+{
+	struct history history = {0};
+
+	(void)state;
+	apply(&history, HEADER("['f']"));
+	apply(&history, "{'record':'start','at_ns':1000000000}");
+	apply(&history, "{'record':'series','at_ns':2299000000,'started_ns':1000000000,"
+			"'bucket_ns':100000000,'buckets':["
+			"[0,0,10,0,0,10,0,0,10,10,0,0,9,0,0,0,0,1],"
+			"[0,1,10,0,0,10,0,0,10,6,5,0,6,0,0,0,0,0],"
+			"[0,2,10,0,0,10,0,0,10,6,5,0,6,0,0,0,0,0],"
+			"[0,3,10,0,0,10,0,0,10,10,0,1,4,1,3,0,2,0]]}");
+	assert_int_equal(history.buckets_count, 4);
+	assert_true(history.buckets[1].settled);
+	assert_false(history.buckets[2].settled);
+	assert_int_equal(history.buckets[1].opened, 10);
+	assert_int_equal(history.buckets[1].established, 6);
+	assert_int_equal(history.buckets[1].retransmits, 5);
+	assert_int_equal(history.buckets[3].responses[FAULT_RESPONSE_1XX], 1);
+	assert_int_equal(history.buckets[3].responses[FAULT_RESPONSE_429], 2);
+	assert_int_equal(history.units_count, 4);
+	check_unit(&history.units[0], 1000 * NS_PER_MS, 10, 1, CLASS_HTTP_5XX);
+	check_unit(&history.units[1], 1100 * NS_PER_MS, 10, 4, CLASS_NOT_ESTABLISHED);
+	check_unit(&history.units[2], 1200 * NS_PER_MS, 10, 0, CLASS_OK);
+	check_unit(&history.units[3], 1300 * NS_PER_MS, 10, 2, CLASS_HTTP_4XX);
+	history_free(&history);
+}
+
+/* One bucket of 10 connections, `i` tenths of a second into the run. */
+static void apply_bucket(struct history *history, int i, int hits, int established, int failed)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "{'record':'series','at_ns':%lld,'started_ns':1000000000,'bucket_ns':100000000,"
+		 "'buckets':[[0,%d,10,0,%d,%d,0,0,%d,%d,%d,0,%d,0,0,0,0,%d]]}",
+		 2100000000LL + i * 100000000LL, i, hits, 10 - hits, 10 - hits, established,
+		 10 - hits - established, established - failed, failed);
+	apply(history, text);
+}
+
+/*
+ * 10 connections each 100 ms: refused from 5 s to 8 s. Then the service is back and overloaded: to
+ * 9 s half of the connections do not come about, to 11 s it answers every other with 503.
+ */
+static void test_second_outage(void **state)
+{
+	struct history history = {0};
+	const struct observed_figures *observed;
+	const struct workflow_result *result;
+	struct analysis analysis;
+
+	(void)state;
+	apply(&history, HEADER("['f']"));
+	apply(&history, "{'record':'start','at_ns':1000000000}");
+	apply(&history, "{'record':'inject','at_ns':6000000000,'faults':['f'],"
+			"'starts_at_ns':6000000000,'ends_at_ns':9000000000}");
+	apply(&history, "{'record':'event','at_ns':6010000000,'event':'first-hit',"
+			"'faults':['f']}");
+	for (int i = 0; i < 200; i++) {
+		int hits = i >= 50 && i < 80 ? 10 : 0;
+		int established = i >= 80 && i < 90 ? 5 : 10 - hits;
+
+		apply_bucket(&history, i, hits, established, i >= 90 && i < 110 ? 5 : 0);
+	}
+	record_finish(&history);
+	assert_int_equal(analysis_make(&history, &analysis), 0);
+	result = &analysis.episodes[0].results[1];
+	assert_true(result->affected && result->recovered);
+	/* Not at the lift, when the hits ended, but when the service was well. */
+	assert_int_equal(analysis.episodes[0].lifted_last, 9000 * NS_PER_MS);
+	assert_int_equal(result->stable_at, 12000 * NS_PER_MS);
+	assert_int_equal(result->recover.ns, 3 * NS_PER_S);
+	assert_int_equal(result->intended, 1500);
+	assert_int_equal(result->successes, 1500 - 300 - 50 - 100);
+	observed = &result->phases[PHASE_BASELINE].observed;
+	assert_int_equal(observed->opened, 500);
+	assert_int_equal(observed->established, 500);
+	assert_int_equal(observed->responses[FAULT_RESPONSE_2XX], 500);
+	observed = &result->phases[PHASE_FAULT].observed;
+	assert_int_equal(observed->opened, 0);
+	assert_int_equal(observed->retransmits, 0);
+	observed = &result->phases[PHASE_RECOVERY].observed;
+	assert_int_equal(observed->opened, 1200);
+	assert_int_equal(observed->established, 1150);
+	assert_int_equal(observed->retransmits, 50);
+	assert_int_equal(observed->responses[FAULT_RESPONSE_503], 100);
+	assert_int_equal(observed->responses[FAULT_RESPONSE_2XX], 1050);
+	/* The other workflow observes nothing. */
+	assert_int_equal(analysis.episodes[0].results[0].phases[PHASE_RECOVERY].observed.opened, 0);
+	analysis_free(&analysis);
+	history_free(&history);
+}
+
 /* 10 connections each 100 ms for 20 s, refused from 5 s to 8 s, none of them from 8 s to 9 s. */
 static void test_recovery(void **state)
 {
@@ -155,10 +252,9 @@ static void test_refusal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_join),
-		cmocka_unit_test(test_packets),
-		cmocka_unit_test(test_recovery),
-		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_join),	 cmocka_unit_test(test_packets),
+		cmocka_unit_test(test_outcomes), cmocka_unit_test(test_second_outage),
+		cmocka_unit_test(test_recovery), cmocka_unit_test(test_refusal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,32 @@ static void test_time(void **state)
 	}
 }
 
+static void test_observed(void **state)
+{
+	struct observed_figures observed = {0};
+	char cell[REPORT_CELL_SIZE];
+
+	(void)state;
+	report_cell_established(cell, &observed);
+	assert_string_equal(cell, "-");
+	report_cell_responses(cell, &observed);
+	assert_string_equal(cell, "-");
+	observed = (struct observed_figures){
+		.opened = 200, .established = 195, .responses = {[FAULT_RESPONSE_2XX] = 120}};
+	report_cell_established(cell, &observed);
+	assert_string_equal(cell, "97.5%");
+	report_cell_responses(cell, &observed);
+	assert_string_equal(cell, "2xx 120");
+	observed.responses[FAULT_RESPONSE_503] = 7;
+	report_cell_responses(cell, &observed);
+	assert_string_equal(cell, "2xx 120, 503 7");
+	/* More than there is room for is cut off. */
+	for (size_t i = 0; i < FAULT_RESPONSE_COUNT; i++)
+		observed.responses[i] = UINT64_MAX;
+	report_cell_responses(cell, &observed);
+	assert_int_equal(strlen(cell), REPORT_CELL_SIZE - 1);
+}
+
 static char *print(const struct history *history, const struct analysis *analysis)
 {
 	struct journal_run run = {
@@ -149,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_observed),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_outputs),
 	};

@@ -9,7 +9,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/number.h"
 #include "user/controller/random.h"
-#include "user/controller/statistics.h"
+#include "user/controller/statistics_parts.h"
 
 #define SAID(value)                                                                                \
 	{                                                                                          \
@@ -24,6 +24,12 @@ static void check_near(double value, double truth)
 {
 	if (!(fabs(value - truth) <= 1e-9 * (1 + fabs(truth))) && !(isnan(value) && isnan(truth)))
 		fail_msg("%.17g is not %.17g", value, truth);
+}
+
+static void check_close(double value, double truth, double within)
+{
+	if (!(fabs(value - truth) <= within))
+		fail_msg("%.17g is not within %g of %.17g", value, within, truth);
 }
 
 /* Uniform in (0, 1), by place. */
@@ -75,7 +81,7 @@ static void test_difference(void **state)
 	struct estimate estimate;
 
 	(void)state;
-	assert_int_equal(statistics_difference(left, 4, right, 4, 1, &estimate), 0);
+	assert_int_equal(statistics_difference(left, 4, right, 4, &estimate), 0);
 	check_near(estimate.value, -38);
 	/* All but the least and the greatest of 16 differences: 1 - 2/70. */
 	check_near(estimate.low, -41);
@@ -85,7 +91,7 @@ static void test_difference(void **state)
 	check_near(statistics_effect(left, 4, right, 4), -1);
 	check_near(statistics_effect(right, 4, left, 4), 1);
 	check_near(statistics_effect(left, 4, left, 4), 0);
-	assert_int_equal(statistics_difference(left, 4, never, 4, 1, &estimate), 0);
+	assert_int_equal(statistics_difference(left, 4, never, 4, &estimate), 0);
 	assert_true(isinf(estimate.value) && estimate.value > 0);
 	check_near(statistics_effect(left, 4, never, 4), 0.5);
 	assert_string_equal(statistics_effect_word(-0.146), "negligible");
@@ -104,15 +110,12 @@ static void test_order_tables(void **state)
 	static const struct {
 		size_t left, right, critical; /* U at or below it is significant */
 	} shifts[] = {{4, 4, 0}, {5, 5, 2}, {6, 6, 5}, {7, 5, 5}, {8, 8, 13}, {9, 9, 17}};
-	struct sample left[10], right[10];
+	struct sample left[10];
 	struct estimate estimate;
-	double differences[100];
 
 	(void)state;
-	for (size_t i = 0; i < 10; i++) {
+	for (size_t i = 0; i < 10; i++)
 		left[i] = (struct sample)SAID((double)i + 1);
-		right[i] = (struct sample)SAID(100 + 11 * ((double)i + 1));
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
 		assert_int_equal(statistics_median(left, signs[i].count, 1, &estimate), 0);
 		check_near(estimate.low, (double)signs[i].low);
@@ -120,59 +123,134 @@ static void test_order_tables(void **state)
 		check_near(estimate.confidence, signs[i].confidence);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(shifts); i++) {
-		size_t m = shifts[i].left, n = shifts[i].right, below = 0;
+		double rank, confidence;
 
-		assert_int_equal(statistics_difference(left, m, right, n, 1, &estimate), 0);
-		for (size_t j = 0; j < m * n; j++) {
-			differences[j] = right[j % n].value - left[j / n].value;
-			below += differences[j] < estimate.low;
-		}
-		assert_int_equal(below, shifts[i].critical);
-		assert_true(estimate.confidence >= 0.95);
+		assert_int_equal(shift_rank(shifts[i].left, shifts[i].right, &rank, &confidence),
+				 0);
+		assert_int_equal((size_t)rank, shifts[i].critical + 1);
+		assert_true(confidence >= 0.95);
 	}
 }
 
-enum { TRIALS = 1000, RUNS_MAX = 40 };
+/* As many orders as are counted and as are not give ranks that are next to each other. */
+static void test_many_runs(void **state)
+{
+	double counted, normal, confidence;
 
-/* A recovery after 20 s at the least, mostly soon after. */
-static void draw_runs(uint64_t trial, uint64_t side, size_t count, struct sample *ret_samples)
+	(void)state;
+	assert_int_equal(shift_rank(30, 30, &counted, &confidence), 0);
+	assert_int_equal(shift_rank(30, 31, &normal, &confidence), 0);
+	/* By one more run the middle moves up by 15 and the reach grows by the root of 31 * 62 / 61
+	 * / 30, that of the variances, of 132.5. */
+	check_close(normal - counted, 15 - 132.5 * (sqrt(31.0 * 62 / 61 / 30) - 1), 0.5);
+	check_near(confidence, 0.95);
+}
+
+enum { TRIALS = 2000, RUNS_MAX = 40 };
+
+/* A recovery after 20 s at the least, mostly soon after: 10 s is the mean of what comes on top. */
+static void draw_runs(uint64_t trial, uint64_t side, size_t count, double scale,
+		      struct sample *ret_samples)
 {
 	for (size_t i = 0; i < count; i++)
-		ret_samples[i] = (struct sample)SAID(20 - 10 * log(uniform(trial, side, i)));
+		ret_samples[i] =
+			(struct sample)SAID(20 - 10 * scale * log(uniform(trial, side, i)));
+}
+
+static void check_coverage(unsigned int held, unsigned int trials, unsigned int least_percent)
+{
+	assert_in_range(held, trials * least_percent / 100, trials * 97 / 100);
 }
 
 /* In how many of many trials the interval holds what the runs are drawn from. */
-static void test_coverage(void **state)
+static void test_median_coverage(void **state)
 {
-	static const size_t counts[] = {10, 16};
+	static const size_t counts[] = {10, 17};
 	const double truth = 20 + 10 * M_LN2;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		unsigned int medians = 0, differences = 0;
+		unsigned int held = 0;
 
-		for (uint64_t trial = 0; trial < TRIALS; trial++) {
-			struct sample left[RUNS_MAX], right[RUNS_MAX];
-			struct estimate median, difference;
+		for (uint64_t trial = 0; trial < TRIALS / 2; trial++) {
+			struct sample runs[RUNS_MAX];
+			struct estimate median;
 
-			draw_runs(trial + 7000 * i, 1, counts[i], left);
-			draw_runs(trial + 7000 * i, 2, counts[i], right);
-			for (size_t j = 0; j < counts[i]; j++)
-				right[j].value -= 38;
-			assert_int_equal(statistics_median(left, counts[i], trial, &median), 0);
-			assert_int_equal(statistics_difference(left, counts[i], right, counts[i],
-							       trial, &difference),
-					 0);
+			draw_runs(trial + 7000 * i, 1, counts[i], 1, runs);
+			assert_int_equal(statistics_median(runs, counts[i], trial, &median), 0);
 			assert_int_equal(median.method, INTERVAL_BOOTSTRAP);
-			medians += median.low <= truth && truth <= median.high;
-			differences += difference.low <= -38 && -38 <= difference.high;
+			held += median.low <= truth && truth <= median.high;
 		}
-		print_message(
-			"%zu runs: the median is held by %.1f %%, the difference by %.1f %%\n",
-			counts[i], 100.0 * medians / TRIALS, 100.0 * differences / TRIALS);
-		assert_in_range(medians, TRIALS * 93 / 100, TRIALS * 97 / 100);
-		assert_in_range(differences, TRIALS * 93 / 100, TRIALS * 97 / 100);
+		print_message("%zu runs: the median is held in %.1f %%\n", counts[i],
+			      200.0 * held / TRIALS);
+		check_coverage(held, TRIALS / 2, 93);
 	}
+}
+
+/* The same of the difference of two medians; the right runs are spread `scale` times as much. */
+static unsigned int difference_held(size_t left_count, size_t right_count, double scale,
+				    unsigned int trials)
+{
+	const double truth = 10 * (scale - 1) * M_LN2;
+	unsigned int held = 0;
+
+	for (uint64_t trial = 0; trial < trials; trial++) {
+		struct sample left[RUNS_MAX], right[RUNS_MAX];
+		struct estimate difference;
+
+		draw_runs(trial + 7000 * left_count, 3, left_count, 1, left);
+		draw_runs(trial + 7000 * right_count, 4, right_count, scale, right);
+		assert_int_equal(
+			statistics_difference(left, left_count, right, right_count, &difference),
+			0);
+		check_near(difference.confidence, 0.95);
+		held += difference.low <= truth && truth <= difference.high;
+	}
+	return held;
+}
+
+static void test_difference_coverage(void **state)
+{
+	(void)state;
+	for (size_t count = STATISTICS_SHIFT_LEAST; count <= 20; count++) {
+		unsigned int alike = difference_held(count, count, 1, TRIALS);
+		unsigned int spread = difference_held(count, count, 2, TRIALS);
+		unsigned int uneven = difference_held(count, 25 - count, 1, TRIALS / 2);
+
+		print_message("%zu and %zu runs: the difference is held in %.1f %%, with twice the "
+			      "spread in %.1f %%; %zu and %zu: %.1f %%\n",
+			      count, count, 100.0 * alike / TRIALS, 100.0 * spread / TRIALS, count,
+			      25 - count, 200.0 * uneven / TRIALS);
+		check_coverage(alike, TRIALS, 93);
+		/* No order statistics are exact for what is more than a shift. */
+		check_coverage(spread, TRIALS, 92);
+		check_coverage(uneven, TRIALS / 2, 93);
+	}
+}
+
+/* Ten runs of which one never came: the interval is open above, and no number is made up. */
+static void test_censored_difference(void **state)
+{
+	struct sample left[10], right[10];
+	struct estimate estimate;
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++) {
+		left[i] = (struct sample)SAID(10 + (double)i);
+		right[i] = (struct sample)SAID(30 + 2 * (double)i);
+	}
+	for (size_t i = 5; i < 10; i++)
+		right[i].censored = true;
+	assert_int_equal(statistics_difference(left, 10, right, 10, &estimate), 0);
+	assert_true(isinf(estimate.value) && estimate.value > 0);
+	assert_true(isinf(estimate.high) && estimate.high > 0);
+	assert_true(isfinite(estimate.low) && estimate.low > 10);
+	for (size_t i = 0; i < 10; i++)
+		left[i].censored = true;
+	assert_int_equal(statistics_difference(left, 10, left, 10, &estimate), 0);
+	check_near(estimate.value, 0);
+	check_near(estimate.low, 0);
+	check_near(estimate.high, 0);
 }
 
 /* The same seed gives the same interval. */
@@ -182,7 +260,7 @@ static void test_seed(void **state)
 	struct estimate first, again, other;
 
 	(void)state;
-	draw_runs(1, 1, 12, runs);
+	draw_runs(1, 1, 12, 1, runs);
 	assert_int_equal(statistics_median(runs, 12, 5, &first), 0);
 	assert_int_equal(statistics_median(runs, 12, 5, &again), 0);
 	assert_int_equal(statistics_median(runs, 12, 6, &other), 0);
@@ -312,9 +390,15 @@ static void test_against_r(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_median),	     cmocka_unit_test(test_difference),
-		cmocka_unit_test(test_order_tables), cmocka_unit_test(test_coverage),
-		cmocka_unit_test(test_seed),	     cmocka_unit_test(test_against_r),
+		cmocka_unit_test(test_median),
+		cmocka_unit_test(test_difference),
+		cmocka_unit_test(test_order_tables),
+		cmocka_unit_test(test_many_runs),
+		cmocka_unit_test(test_median_coverage),
+		cmocka_unit_test(test_difference_coverage),
+		cmocka_unit_test(test_censored_difference),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_against_r),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

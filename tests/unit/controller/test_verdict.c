@@ -107,6 +107,7 @@ static void assert_counts(const struct workflow_result *result)
 	assert_on_page("amplification", value);
 	snprintf(value, sizeof(value), "%.2f (2 in 1 s over 5 in 4.9 s)", result->surge_1s);
 	assert_on_page("surge ratio", value);
+	assert_int_equal(result->surge_attempts, 2);
 	snprintf(value, sizeof(value), "%.2f (12 in 10 s)", result->surge_10s);
 	assert_on_page("surge ratio over 10 s", value);
 	snprintf(value, sizeof(value), "%.2f units, %.2f caught up", result->goodput_lost,

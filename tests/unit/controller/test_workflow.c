@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "tests/unit/check.h"
 #include "user/base/clock.h"
 #include "user/controller/workflow.h"
@@ -66,12 +71,117 @@ static void test_backoff_has_an_end(void **state)
 	assert_int_equal(workflow_backoff(&steep, 0, 0, 100, 1), 3600 * NS_PER_S);
 }
 
+/* What came of the units of a short run. */
+struct seen {
+	struct loop *loop;
+	uint64_t origin, stop_at, units, largest_lateness;
+	bool stopping;
+};
+
+static const struct workflow quick = {
+	.every_ns = NS_PER_MS,
+	.timeout_ns = NS_PER_S,
+	.http = {.method = "GET", .expect_first = 200, .expect_last = 299},
+	.retry = {.attempts = 1},
+};
+
+/* Units end out of order, but each once, on its own schedule, and never begun before it. */
+static void see_unit(void *data, const struct unit *unit)
+{
+	struct seen *seen = data;
+
+	assert_int_equal(unit->intended_at,
+			 workflow_intended_at(&quick, 0, unit->number, 42, seen->origin));
+	assert_true(unit->started_at >= unit->intended_at);
+	assert_true(unit->class == CLASS_REFUSED || unit->class == CLASS_OVERRUN ||
+		    (seen->stopping && unit->class == CLASS_CUT));
+	if (unit->started_at - unit->intended_at > seen->largest_lateness)
+		seen->largest_lateness = unit->started_at - unit->intended_at;
+	seen->units++;
+}
+
+static void see_attempt(void *data, const struct attempt *attempt, const char *detail,
+			size_t length)
+{
+	(void)data;
+	(void)attempt;
+	(void)detail;
+	(void)length;
+}
+
+static void stop(void *data, uint64_t now)
+{
+	struct seen *seen = data;
+
+	(void)now;
+	loop_stop(seen->loop);
+}
+
+/* A port at which nobody listens; the socket keeps it from others. */
+static int refusing_url(char *url, size_t size)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	snprintf(url, size, "http://127.0.0.1:%u/", ntohs(address.sin_port));
+	return fd;
+}
+
+/* A thousand requests a second: however busy the machine, every unit that was due has been begun,
+ * and what was late says so. */
+static void test_thousand_a_second(void **state)
+{
+	struct workflow workflow_of_run = quick;
+	const struct experiment experiment = {.workflows = &workflow_of_run, .workflows_count = 1};
+	const struct identity identity = {0};
+	struct seen seen = {0};
+	const struct workflow_hooks hooks = {see_attempt, see_unit, &seen};
+	struct timer end = {.alarm = stop, .data = &seen};
+	struct workflows *workflows;
+	struct http *http;
+	char url[64];
+	int fd = refusing_url(url, sizeof(url));
+	uint64_t due = 0;
+
+	(void)state;
+	workflow_of_run.http.url = url;
+	assert_int_equal(loop_new(&seen.loop), 0);
+	assert_int_equal(http_new(seen.loop, &http), 0);
+	assert_int_equal(
+		workflows_new(&experiment, seen.loop, http, &identity, 42, &hooks, &workflows), 0);
+	seen.origin = clock_boottime_ns();
+	seen.stop_at = seen.origin + 300 * NS_PER_MS;
+	assert_int_equal(workflows_start(workflows, seen.origin), 0);
+	assert_int_equal(loop_timer_set(seen.loop, &end, seen.stop_at), 0);
+	assert_int_equal(loop_run(seen.loop), 0);
+	seen.stopping = true;
+	workflows_stop(workflows);
+	while (workflow_intended_at(&quick, 0, due, 42, seen.origin) <= seen.stop_at)
+		due++;
+	assert_true(due >= 299);
+	/* What fell due while the loop was late for its end was begun too. */
+	assert_true(seen.units >= due);
+	assert_true(seen.units <= due + 1 + seen.largest_lateness / NS_PER_MS);
+	print_message("%llu units, at most %llu us late\n", (unsigned long long)seen.units,
+		      (unsigned long long)(seen.largest_lateness / 1000));
+	workflows_free(workflows);
+	http_free(http);
+	loop_free(seen.loop);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedule),
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_backoff_has_an_end),
+		cmocka_unit_test(test_thousand_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

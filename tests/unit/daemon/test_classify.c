@@ -438,6 +438,28 @@ static void test_gate(void **state)
 	finish(draft, &classified);
 }
 
+/* Connections alone are observed, those of the host's own sockets, and in a shadow none. */
+static void test_observed(void **state)
+{
+	struct draft *draft = draft_of(4, 0);
+	struct classified classified;
+
+	(void)state;
+	for (__u32 i = 0; i < 4; i++)
+		draft->rules[i].rule.flags = i == 1 ? 0 : FAULT_RULE_OBSERVED;
+	draft->rules[2].tcp_udp = 2;
+	add_text(draft, 3, ENGINE_DIMENSION_INTERFACE, "docker*");
+	assert_int_equal(classify(draft, &classified), 0);
+	assert_int_equal(classified.control.observed_rules, 1);
+	assert_int_equal(classified.control.flags, FAULT_CONTROL_FORWARD | FAULT_CONTROL_OBSERVE);
+	classified_free(&classified);
+	draft->begin.flags = FAULT_CONTROL_SHADOW;
+	assert_int_equal(classify(draft, &classified), 0);
+	assert_int_equal(classified.control.observed_rules, 0);
+	assert_int_equal(classified.control.flags, FAULT_CONTROL_FORWARD | FAULT_CONTROL_SHADOW);
+	finish(draft, &classified);
+}
+
 /* What is not needed is not attached: the flags decide. */
 static void test_flags(void **state)
 {
@@ -492,6 +514,7 @@ int main(void)
 		cmocka_unit_test(test_layer_of_overload),
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_forwarded),
+		cmocka_unit_test(test_observed),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_all_bits),
 	};

@@ -158,7 +158,7 @@ static void high_effect(struct engine_request *r)
 }
 static void rule_flags(struct engine_request *r)
 {
-	r->u.rule.rule.flags = 8;
+	r->u.rule.rule.flags = 16;
 }
 static void cut_nothing(struct engine_request *r)
 {
@@ -402,7 +402,7 @@ static const struct {
 	{ENGINE_RULE, odd_protocol, -EINVAL, "protocol bits 0x4"},
 	{ENGINE_RULE, no_effect, -EINVAL, "effect 0 is none"},
 	{ENGINE_RULE, high_effect, -EINVAL, "effect 18 is none"},
-	{ENGINE_RULE, rule_flags, -EINVAL, "unknown rule flags 0x8"},
+	{ENGINE_RULE, rule_flags, -EINVAL, "unknown rule flags 0x10"},
 	{ENGINE_RULE, share, -ERANGE, "a share or loss above 1000000"},
 	{ENGINE_RULE, loss, -ERANGE, "a share or loss above 1000000"},
 	{ENGINE_RULE, methods, -EINVAL, "method bits 0x100"},

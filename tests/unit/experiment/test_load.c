@@ -272,6 +272,29 @@ static void test_compile(void **state)
 	check_strings(&plan.cgroups, "/a/b.slice");
 }
 
+/* Only what some workflow observes is watched any closer. */
+static void test_compile_observed(void **state)
+{
+	_cleanup_(experiment_free) struct experiment experiment = {0};
+	_cleanup_(plan_free) struct plan plan = {0}, again = {0};
+	size_t observed = 0;
+
+	(void)state;
+	load("tests/unit/experiment/good/everything.yaml", &experiment);
+	assert_int_equal(experiment_compile(&experiment, 1, &plan, NULL), 0);
+	for (size_t i = 0; i < plan.rules_count; i++)
+		assert_false(plan.rules[i].observed);
+	assert_int_equal(strings_add(&experiment.workflows[1].observe, "tokens"), 0);
+	assert_int_equal(experiment_compile(&experiment, 1, &again, NULL), 0);
+	for (size_t i = 0; i < again.rules_count; i++) {
+		bool named = strcmp(again.rules[i].fault, "tokens") == 0;
+
+		assert_int_equal(again.rules[i].observed, named);
+		observed += named;
+	}
+	assert_true(observed > 0 && observed < again.rules_count);
+}
+
 static void test_compile_refuses_what_the_daemon_would(void **state)
 {
 	struct experiment experiment = {.title = (char *)"T", .lease_ns = 3 * NS_PER_S};
@@ -441,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_fault_by_request),
 		cmocka_unit_test(test_timeline),
 		cmocka_unit_test(test_compile),
+		cmocka_unit_test(test_compile_observed),
 		cmocka_unit_test(test_compile_refuses_what_the_daemon_would),
 		cmocka_unit_test(test_deadline_stays_below_a_day),
 		cmocka_unit_test(test_json),

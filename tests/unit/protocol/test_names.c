@@ -12,6 +12,7 @@ static void test_words(void **state)
 	assert_string_equal(engine_cause_name(ENGINE_CAUSE_LEASE), "lease");
 	assert_string_equal(engine_cause_name(ENGINE_CAUSE_NONE), "");
 	assert_string_equal(fault_method_name(FAULT_METHOD_OPTIONS), "OPTIONS");
+	assert_string_equal(fault_response_name(FAULT_RESPONSE_429), "429");
 }
 
 static void test_every_value_has_a_word(void **state)
@@ -25,6 +26,8 @@ static void test_every_value_has_a_word(void **state)
 		assert_non_null(engine_cause_name(i));
 	for (unsigned int i = 0; i < FAULT_METHOD_COUNT; i++)
 		assert_non_null(fault_method_name(i));
+	for (unsigned int i = 0; i < FAULT_RESPONSE_COUNT; i++)
+		assert_non_null(fault_response_name(i));
 }
 
 static void test_what_is_none(void **state)
@@ -35,6 +38,7 @@ static void test_what_is_none(void **state)
 	assert_null(engine_event_name(ENGINE_EVENT_TARGET_GONE + 1));
 	assert_null(engine_cause_name(ENGINE_CAUSE_BUDGET + 1));
 	assert_null(fault_method_name(FAULT_METHOD_COUNT));
+	assert_null(fault_response_name(FAULT_RESPONSE_COUNT));
 }
 
 int main(void)

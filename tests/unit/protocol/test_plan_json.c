@@ -107,7 +107,8 @@ static const char gated[] = HEAD
 	"\"rate\":1000,\"tls\":\"terminate\"}," RULE_OF("certificate") NAMED
 	"\"certificate\":\"wrong-name\"}," RULE_OF("corrupt") NAMED
 	"\"after\":8192,\"every\":65536}," RULE_OF("answer") NAMED
-	"\"tls\":\"terminate\",\"expand\":true,\"answer\":{\"status\":409,\"body_base64\":\"\"}}]}";
+	"\"tls\":\"terminate\",\"expand\":true,\"answer\":{\"status\":409,\"body_base64\":\"\"},"
+	"\"observed\":true}]}";
 
 static void test_gate(void **state)
 {
@@ -126,6 +127,7 @@ static void test_gate(void **state)
 	assert_int_equal(plan.rules[2].certificate, PLAN_CERTIFICATE_WRONG_NAME);
 	assert_int_equal(plan.rules[3].every, 65536);
 	assert_true(plan.rules[4].terminate && plan.rules[4].expand);
+	assert_true(plan.rules[4].observed && !plan.rules[3].observed);
 	assert_int_equal(plan_to_json(&plan, &text), 0);
 	assert_string_equal(text, gated);
 	free(text);
