@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 240
+# alone: it moves a gigabyte through the gate
 # Promise: an upload through the gate that outruns the real server reaches it byte by byte, or is told
 # the server's early answer, and the gate's memory stays bounded; one to a faulted path is answered,
 # and its connection goes on.
