@@ -148,7 +148,7 @@ check-system: all tests
 
 # How exactly effects and probes keep to what is asked of them; needs root, takes minutes.
 bench: all
-	for script in ./tests/bench/accuracy*.sh ./tests/bench/probes.sh; do $$script || exit 1; done
+	for script in ./tests/bench/accuracy*.sh ./tests/bench/gate.sh ./tests/bench/probes.sh; do $$script || exit 1; done
 
 # The effects on older kernels under qemu; needs root, takes a quarter of an hour.
 kernels: all

@@ -141,7 +141,13 @@ enum fault_reason {
 	FAULT_REASON_GATE_DOWN = 23,	  /* matched, but the gate does not answer: passed */
 	FAULT_REASON_GATE_FULL = 24,	  /* matched, but the gate has too much to do: passed */
 	FAULT_REASON_GATE_ENDED = 25, /* connections that ended because the gate let go of them */
-	FAULT_REASON_COUNT = 26,
+	FAULT_REASON_DISTRUSTED = 26, /* clients that refused the gate's certificate by an alert */
+	FAULT_REASON_HANDSHAKE_FAILED = 27,   /* handshakes with the gate that failed otherwise */
+	FAULT_REASON_UNUSED = 28,	      /* connections ended behind it without a request */
+	FAULT_REASON_UPSTREAM_FAILED = 29,    /* requests told by 502 that the server broke off */
+	FAULT_REASON_UPSTREAM_UNTRUSTED = 30, /* ... that its certificate does not verify */
+	FAULT_REASON_CLIENT_CERTIFICATE = 31, /* ... that it asks for a client certificate */
+	FAULT_REASON_COUNT = 32,
 	FAULT_REASON_MAX =
 		32, /* size of the counters: a power of two, so that an index is masked */
 };
@@ -444,10 +450,11 @@ struct fault_frame {
 };
 
 enum {
-	FAULT_FRAME_MAX = 16384,	 /* bytes behind the header, from the gate */
-	FAULT_FRAME_LAST_MAX = 1024,	 /* of FAULT_FRAME_LAST */
-	FAULT_GATE_BEAT_NS = 100000000,	 /* a gate that has not beaten for longer is down */
-	FAULT_GATE_QUEUE_MAX = 33554432, /* bytes that it may have yet to read */
+	FAULT_FRAME_MAX = 16384,	  /* bytes behind the header, from the gate */
+	FAULT_FRAME_LAST_MAX = 1024,	  /* of FAULT_FRAME_LAST */
+	FAULT_GATE_BEAT_NS = 100000000,	  /* a gate that has not beaten for longer is down */
+	FAULT_GATE_QUEUE_NEW = 33554432,  /* bytes yet to read beyond which it gets nothing new, */
+	FAULT_GATE_QUEUE_MAX = 134217728, /* and nothing more of what it has already */
 };
 
 /* The key of the gate's own socket in map `sockets`: no socket's cookie. */

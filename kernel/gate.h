@@ -15,8 +15,9 @@
  */
 extern const volatile __u8 config_has_space;
 
-/* FAULT_REASON_HIT when the gate answers and has room, or why nothing is handed to it. */
-FAULT_SCAN int gate_obstacle(__u64 now)
+/* FAULT_REASON_HIT when the gate answers and has at most `most` bytes to read, or why nothing is
+ * handed to it. */
+FAULT_SCAN int gate_obstacle_beyond(__u64 now, __u64 most)
 {
 	__u32 zero = 0;
 	struct fault_beat *state = bpf_map_lookup_elem(&beat, &zero);
@@ -26,12 +27,18 @@ FAULT_SCAN int gate_obstacle(__u64 now)
 	if (!state || !given || (__s64)(now - state->at) > FAULT_GATE_BEAT_NS)
 		return FAULT_REASON_GATE_DOWN;
 	/* A gate that says it has taken more than there was is out of its mind. */
-	if (*given - state->taken > FAULT_GATE_QUEUE_MAX)
+	if (*given - state->taken > most)
 		return FAULT_REASON_GATE_FULL;
 	return FAULT_REASON_HIT;
 }
 
-/* Likewise for a connection that it has nothing of yet. */
+/* For a connection that it has something of: one that is refused more can but end. */
+static __always_inline int gate_obstacle(__u64 now)
+{
+	return gate_obstacle_beyond(now, FAULT_GATE_QUEUE_MAX);
+}
+
+/* For one that it has nothing of yet. */
 FAULT_SCAN int gate_obstacle_new(__u64 now)
 {
 	__u32 zero = 0;
@@ -39,7 +46,7 @@ FAULT_SCAN int gate_obstacle_new(__u64 now)
 
 	if (!state || state->full)
 		return FAULT_REASON_GATE_FULL;
-	return gate_obstacle(now);
+	return gate_obstacle_beyond(now, FAULT_GATE_QUEUE_NEW);
 }
 
 static __always_inline void gate_set_local(const struct sk_msg_md *message, __u8 address[16])

@@ -54,14 +54,4 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 stop_daemon
 
-printf '%-8s %-12s %10s   %s\n' armed of "per s" "ratio to nothing armed: median (lowest to highest)"
-for kind in requests connections; do
-	for label in nothing refuse drop name path; do
-		join -j 1 <(awk -v k="$kind" '$2 == "nothing" && $3 == k { print $1, $4 }' "$results" | sort) \
-			<(awk -v l="$label" -v k="$kind" '$2 == l && $3 == k { print $1, $4 }' "$results" | sort) |
-			awk '{ print $3 / $2, $3 }' | sort -n |
-			awk -v label="$label" -v kind="$kind" '{ ratio[NR] = $1; rate[NR] = $2 }
-				END { middle = int((NR + 1) / 2); printf "%-8s %-12s %10.0f   %.3f (%.3f to %.3f)\n",
-					label, kind, rate[middle], ratio[middle], ratio[1], ratio[NR] }'
-	done
-done
+awk -f "$source_tree/tests/bench/ratios.awk" "$results"

@@ -24,10 +24,10 @@ arm "$(plan "$(delay_rule ms1 1 80), $(delay_rule ms100 100 80), $(delay_rule ms
 		\"match\": {\"protocols\": [\"tcp\"], \"ports\": [\"80\"], \"http\": true,
 			\"names\": [\"packages.blob.example\"], \"paths\": [\"/slow\"]}}")"
 
-# play CONNECTIONS REQUESTS SPREAD_MS: sets count, errors, p50, p99, most, in_flight.
+# play CONNECTIONS REQUESTS SPREAD_MS: sets count, errors, least, p50, p99, most, in_flight.
 play() {
 	# shellcheck disable=SC2034 # for whoever wants them
-	read -r count errors p50 p99 most in_flight < <(
+	read -r count errors least p50 p99 most in_flight < <(
 		client "$CLIENTS/delays.py" packages.blob.example 80 "$@")
 }
 
@@ -48,6 +48,7 @@ holds() {
 		"undelayed p50 $base us, p99 $noise us"
 	assert_eq "$count $errors" "$(($3 * $4)) 0" "$1: responses, errors"
 	assert_eq "$(counter "$1" hits)" "$count" "$1: hits"
+	((least >= $2)) || fail "$1: one came after $least us"
 	assert_between "$p50" "$2" $(($2 + exact + noise)) "$1: median"
 	assert_between "$p99" "$2" $(($2 + exact + 2 * noise + BUSY_US)) "$1: 99th percentile"
 	renew

@@ -224,7 +224,7 @@ end_gate
 assert_eq "$(events distrusted)" 2 distrusted
 
 # What cannot be forwarded says why, on a connection that stays.
-for case in "8445|it asks for a client certificate, which is not supported|upstream-asks-certificate" \
+for case in "8445|it asks for a client certificate, which is not supported where TLS is terminated: only the client has its key|upstream-asks-certificate" \
 	"9|Connection refused|upstream-failed"; do
 	IFS='|' read -r port why event <<<"$case"
 	gate "$port"

@@ -80,6 +80,7 @@ static void print_match(const struct plan_match *match, FILE *out)
 	print_strings("process", &match->commands, out);
 	print_strings("user", &match->users, out);
 	print_strings("namespace", &match->namespaces, out);
+	print_strings("forwarded from", &match->interfaces, out);
 	if (match->http && !match->paths.count && !match->methods)
 		fprintf(out, " (HTTP requests only)");
 }

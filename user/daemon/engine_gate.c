@@ -268,6 +268,26 @@ static void report_first_hit(struct engine *engine, __u32 rule, __u64 at)
 	engine_take_event(engine, &detail);
 }
 
+/* What an experiment's author would want to change is told once a run, when it is first counted. */
+static void warn_of(const __u64 had[FAULT_REASON_MAX], const __u64 came[FAULT_REASON_MAX])
+{
+	static const struct {
+		enum fault_reason reason;
+		const char *words;
+	} warnings[] = {
+		{FAULT_REASON_CLIENT_CERTIFICATE,
+		 "the real server asks for a client certificate, which a connection that the gate "
+		 "ends cannot show: its requests get a 502 (client-certificate)"},
+		{FAULT_REASON_UPSTREAM_UNTRUSTED,
+		 "the real server's certificate does not verify: requests to it through the gate "
+		 "get a 502 (upstream-untrusted)"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(warnings); i++)
+		if (came[warnings[i].reason] && !had[warnings[i].reason])
+			log_warning("%s", warnings[i].words);
+}
+
 /* Books what the gate has counted as if the kernel had. */
 static void handle_counts(struct engine *engine, const struct gate_message *message)
 {
@@ -287,6 +307,7 @@ static void handle_counts(struct engine *engine, const struct gate_message *mess
 	sum->hits += counts->hits;
 	sum->passes += counts->passes;
 	sum->reasons[FAULT_REASON_HIT] += counts->hits;
+	warn_of(sum->reasons, counts->reasons);
 	for (size_t i = 1; i < FAULT_REASON_COUNT; i++)
 		sum->reasons[i] += counts->reasons[i];
 	key.bucket = (__u32)((now - engine->control->started_at) / FAULT_BUCKET_NS);

@@ -97,6 +97,19 @@ void gate_end_begin(struct gate *gate, struct gate_connection *connection,
 	gate->beat->full = gate->sessions >= GATE_SESSIONS_MAX;
 }
 
+/*
+ * Whether `length` bytes more may wait for this connection's session. Nothing can slow down a
+ * client that sends faster than its server takes: what it sends is held here. One may hold as much
+ * as it leaves free for the others (a dynamic threshold: Choudhury and Hahne, 1998), so that none
+ * of them can use up all.
+ */
+static bool may_hold(const struct gate *gate, const struct gate_bytes *pending, size_t length)
+{
+	size_t held = gate->held + length;
+
+	return held <= GATE_HELD_MAX && pending->length + length <= GATE_HELD_MAX - held;
+}
+
 void gate_end_feed(struct gate *gate, struct gate_connection *connection, const void *bytes,
 		   size_t length)
 {
@@ -105,24 +118,28 @@ void gate_end_feed(struct gate *gate, struct gate_connection *connection, const 
 
 	if (!connection->session)
 		return;
-	if (pending->from == pending->to)
+	if (!pending->length)
 		taken = gate_session_feed(connection->session, GATE_CLIENT, bytes, length);
-	if (taken < length &&
-	    (pending->to - pending->from + length > GATE_PENDING_MAX ||
-	     gate_bytes_add(gate, pending, (const char *)bytes + taken, length - taken)))
+	if (taken == length)
+		return;
+	if (!may_hold(gate, pending, length - taken)) {
+		gate_rule_reason(gate, connection->rules, FAULT_REASON_GATE_FULL);
 		reset(gate, connection);
+	} else if (gate_bytes_add(gate, pending, (const char *)bytes + taken, length - taken)) {
+		reset(gate, connection);
+	}
 }
 
 /* What the session had no room for. Whether anything moved. */
 static bool feed_pending(struct gate *gate, struct gate_connection *connection)
 {
 	struct gate_bytes *pending = &connection->pending;
-	size_t taken;
+	size_t length, taken;
+	const unsigned char *bytes = gate_bytes_front(pending, &length);
 
-	if (pending->from == pending->to)
+	if (!length)
 		return false;
-	taken = gate_session_feed(connection->session, GATE_CLIENT, pending->bytes + pending->from,
-				  pending->to - pending->from);
+	taken = gate_session_feed(connection->session, GATE_CLIENT, bytes, length);
 	if (taken)
 		gate_bytes_take(gate, pending, taken);
 	return taken;
@@ -168,9 +185,11 @@ static int send_outbound(struct gate *gate, struct gate_connection *connection)
 {
 	struct gate_bytes *outbound = &connection->outbound;
 
-	while (outbound->from < outbound->to) {
-		ssize_t size = send(connection->upstream, outbound->bytes + outbound->from,
-				    outbound->to - outbound->from, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (outbound->length) {
+		size_t length;
+		const unsigned char *bytes = gate_bytes_front(outbound, &length);
+		ssize_t size =
+			send(connection->upstream, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (size < 0)
 			return -errno;
@@ -184,8 +203,7 @@ static bool take_for_upstream(struct gate *gate, struct gate_connection *connect
 	unsigned char buffer[FAULT_FRAME_MAX];
 	size_t have;
 
-	if (connection->upstream < 0 || connection->opening ||
-	    connection->outbound.from < connection->outbound.to)
+	if (connection->upstream < 0 || connection->opening || connection->outbound.length)
 		return false;
 	have = gate_session_take(connection->session, GATE_UPSTREAM, buffer, sizeof(buffer));
 	if (!have || gate_bytes_add(gate, &connection->outbound, buffer, have))
@@ -231,8 +249,8 @@ static bool obey(struct gate *gate, struct gate_connection *connection)
 		let_go(gate, connection, clock_boottime_ns() + GATE_LINGER_NS);
 		return false;
 	}
-	if (wants & GATE_WANT_CLOSE_UPSTREAM &&
-	    connection->outbound.from == connection->outbound.to && connection->upstream >= 0) {
+	if (wants & GATE_WANT_CLOSE_UPSTREAM && !connection->outbound.length &&
+	    connection->upstream >= 0) {
 		close_upstream(gate, connection);
 		gate_session_upstream_closed(connection->session);
 		return true;
@@ -253,7 +271,7 @@ static void watch(struct gate *gate, struct gate_connection *connection)
 
 	if (connection->upstream < 0)
 		return;
-	if (connection->opening || connection->outbound.from < connection->outbound.to)
+	if (connection->opening || connection->outbound.length)
 		event.events |= EPOLLOUT;
 	if (!connection->opening && !connection->upstream_ended &&
 	    gate_session_room(connection->session, GATE_UPSTREAM))

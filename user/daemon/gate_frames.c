@@ -8,7 +8,7 @@
 #include "user/daemon/gate_state.h"
 
 /* Turns in which the socket may be read before other things are seen to. */
-enum { READS_MAX = 8 };
+enum { READS_MAX = 32 };
 
 /* The kernel took nothing of what was written for a connection. */
 static void refuse(struct gate *gate, struct gate_connection *connection)
@@ -77,8 +77,10 @@ static void end_frame(struct gate *gate, uint64_t now)
 		return;
 	if (input->frame.operation == FAULT_FRAME_DELAY)
 		gate_delay_run(gate, target, now);
-	else
-		gate_end_run(gate, target, now);
+	else if (target->session)
+		/* Once the socket is read, which must not run full while one client's bytes are
+		 * worked on. */
+		gate_schedule(gate, target, now);
 }
 
 static int parse(struct gate *gate, const unsigned char *bytes, size_t length, uint64_t now)

@@ -259,6 +259,17 @@ bool gate_rule_admit(void *context, uint32_t rule, uint64_t now, uint64_t *ret_d
 	return false;
 }
 
+/* The events that are told as a reason. */
+static const enum fault_reason reasons_of_events[GATE_EVENT_COUNT] = {
+	[GATE_EVENT_DISTRUSTED] = FAULT_REASON_DISTRUSTED,
+	[GATE_EVENT_HANDSHAKE_FAILED] = FAULT_REASON_HANDSHAKE_FAILED,
+	[GATE_EVENT_UNUSED] = FAULT_REASON_UNUSED,
+	[GATE_EVENT_NOT_HTTP] = FAULT_REASON_NOT_HTTP,
+	[GATE_EVENT_UPSTREAM_FAILED] = FAULT_REASON_UPSTREAM_FAILED,
+	[GATE_EVENT_UPSTREAM_UNTRUSTED] = FAULT_REASON_UPSTREAM_UNTRUSTED,
+	[GATE_EVENT_UPSTREAM_ASKS_CERTIFICATE] = FAULT_REASON_CLIENT_CERTIFICATE,
+};
+
 void gate_rule_count(void *context, enum gate_event event, uint32_t rule)
 {
 	struct gate *gate = context;
@@ -268,8 +279,8 @@ void gate_rule_count(void *context, enum gate_event event, uint32_t rule)
 	if (rule == GATE_RULE_NONE && gate->current && gate->current->rules)
 		rule = (uint32_t)__builtin_ctzll(gate->current->rules);
 	task = &gate->tasks[rule % FAULT_RULES_MAX];
-	if ((unsigned int)event < GATE_EVENTS_MAX)
-		task->counts.events[event]++;
+	if (reasons_of_events[event])
+		task->counts.reasons[reasons_of_events[event]]++;
 	if (event != GATE_EVENT_ANSWERED && event != GATE_EVENT_SLOWED &&
 	    event != GATE_EVENT_CERTIFICATE)
 		return;

@@ -14,8 +14,8 @@
 enum {
 	GATE_TABLE_SIZE = 4096,	    /* a power of two */
 	GATE_READ_SIZE = 256 << 10, /* bytes read at a time */
-	GATE_HELD_MAX = 64 << 20,   /* bytes in hand, above which nothing is read */
-	GATE_PENDING_MAX = 8 << 20, /* of them, of one client towards its session */
+	GATE_PIECE_SIZE = 64 << 10, /* bytes allocated at a time for what waits */
+	GATE_HELD_MAX = 256 << 20,  /* bytes in hand, above which nothing is read */
 	GATE_SESSIONS_MAX = 2048,
 	GATE_UNREAD_MAX = 1 << 20,	    /* bytes that a client may have to read */
 	GATE_TURNS_MAX = 64,		    /* of one connection in a row */
@@ -37,10 +37,17 @@ struct gate_delayed {
 	unsigned char bytes[];
 };
 
-/* Bytes in order, of which the front is taken. */
+/* Some of the bytes that wait. */
+struct gate_piece {
+	struct gate_piece *next;
+	size_t from, to;
+	unsigned char bytes[GATE_PIECE_SIZE];
+};
+
+/* Bytes in order: added at the end, taken from the front. */
 struct gate_bytes {
-	unsigned char *bytes;
-	size_t from, to, room;
+	struct gate_piece *first, *last;
+	size_t length;
 };
 
 /* One connection of a client. It is there from its first frame until its client closes. */
@@ -137,8 +144,11 @@ void gate_drop(struct gate *gate, struct gate_connection *connection);
 void gate_schedule(struct gate *gate, struct gate_connection *connection, uint64_t due);
 /* Calls `visit` for every connection, which it may drop. */
 void gate_visit(struct gate *gate, void (*visit)(struct gate *, struct gate_connection *));
-/* 0 or -ENOMEM. */
+/* 0, or -ENOMEM: some of them may have been added. */
 int gate_bytes_add(struct gate *gate, struct gate_bytes *buffer, const void *bytes, size_t length);
+/* The bytes at the front that lie side by side; NULL: there are none. */
+const unsigned char *gate_bytes_front(const struct gate_bytes *buffer, size_t *ret_length);
+/* Takes `length` of the bytes that gate_bytes_front tells. */
 void gate_bytes_take(struct gate *gate, struct gate_bytes *buffer, size_t length);
 void gate_bytes_free(struct gate *gate, struct gate_bytes *buffer);
 

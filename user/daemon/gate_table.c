@@ -80,41 +80,74 @@ void gate_visit(struct gate *gate, void (*visit)(struct gate *, struct gate_conn
 	}
 }
 
+/* The piece that has room for more; NULL: out of memory. */
+static struct gate_piece *last_piece(struct gate_bytes *buffer)
+{
+	struct gate_piece *piece = buffer->last;
+
+	if (piece && piece->to < sizeof(piece->bytes))
+		return piece;
+	piece = malloc(sizeof(*piece));
+	if (!piece)
+		return NULL;
+	piece->next = NULL;
+	piece->from = 0;
+	piece->to = 0;
+	if (buffer->last)
+		buffer->last->next = piece;
+	else
+		buffer->first = piece;
+	buffer->last = piece;
+	return piece;
+}
+
 int gate_bytes_add(struct gate *gate, struct gate_bytes *buffer, const void *bytes, size_t length)
 {
-	size_t have = buffer->to - buffer->from;
+	const unsigned char *from = bytes;
 
-	if (buffer->from && buffer->to + length > buffer->room) {
-		memmove(buffer->bytes, buffer->bytes + buffer->from, have);
-		buffer->from = 0;
-		buffer->to = have;
-	}
-	if (buffer->to + length > buffer->room) {
-		size_t room = buffer->to + length < 4096 ? 4096 : 2 * (buffer->to + length);
-		unsigned char *larger = realloc(buffer->bytes, room);
+	while (length) {
+		struct gate_piece *piece = last_piece(buffer);
+		size_t part;
 
-		if (!larger)
+		if (!piece)
 			return -ENOMEM;
-		buffer->bytes = larger;
-		buffer->room = room;
+		part = sizeof(piece->bytes) - piece->to;
+		part = part < length ? part : length;
+		memcpy(piece->bytes + piece->to, from, part);
+		piece->to += part;
+		buffer->length += part;
+		gate->held += part;
+		from += part;
+		length -= part;
 	}
-	memcpy(buffer->bytes + buffer->to, bytes, length);
-	buffer->to += length;
-	gate->held += length;
 	return 0;
+}
+
+const unsigned char *gate_bytes_front(const struct gate_bytes *buffer, size_t *ret_length)
+{
+	const struct gate_piece *piece = buffer->first;
+
+	*ret_length = piece ? piece->to - piece->from : 0;
+	return piece ? piece->bytes + piece->from : NULL;
 }
 
 void gate_bytes_take(struct gate *gate, struct gate_bytes *buffer, size_t length)
 {
-	buffer->from += length;
+	struct gate_piece *piece = buffer->first;
+
+	piece->from += length;
+	buffer->length -= length;
 	gate->held -= length;
-	if (buffer->from == buffer->to)
-		gate_bytes_free(gate, buffer);
+	if (piece->from < piece->to)
+		return;
+	buffer->first = piece->next;
+	if (!buffer->first)
+		buffer->last = NULL;
+	free(piece);
 }
 
 void gate_bytes_free(struct gate *gate, struct gate_bytes *buffer)
 {
-	gate->held -= buffer->to - buffer->from;
-	free(buffer->bytes);
-	*buffer = (struct gate_bytes){};
+	while (buffer->first)
+		gate_bytes_take(gate, buffer, buffer->first->to - buffer->first->from);
 }

@@ -30,6 +30,27 @@ static bool is_of_names(const struct reading *reading)
 	       (reading->effect_good && reading->template.effect == FAULT_EFFECT_CERTIFICATE);
 }
 
+/* The keys that may stand beside a preset or a resolver's name, and their lists in a match. */
+static const struct beside {
+	size_t key, list;
+} beside[] = {
+	{MATCH_NAME, offsetof(struct plan_match, names)},
+	{MATCH_CGROUP, offsetof(struct plan_match, cgroups)},
+	{MATCH_INTERFACE, offsetof(struct plan_match, interfaces)},
+	{MATCH_UNIT, offsetof(struct plan_match, units)},
+	{MATCH_CONTAINER, offsetof(struct plan_match, containers)},
+	{MATCH_PROCESS, offsetof(struct plan_match, commands)},
+	{MATCH_USER, offsetof(struct plan_match, users)},
+	{MATCH_NAMESPACE, offsetof(struct plan_match, namespaces)},
+};
+/* A key behind MATCH_CGROUP says whose traffic it must be, and none of them may be lost. */
+_Static_assert(ARRAY_SIZE(beside) == 1 + MATCH_COUNT - MATCH_CGROUP, "a key has no list");
+
+static struct strings *list_of(struct plan_match *match, const struct beside *one)
+{
+	return (struct strings *)((char *)match + one->list);
+}
+
 /* Of what is asked of a resolver only the name says where it leads. */
 static int narrow_to_names(struct plan_match *match)
 {
@@ -39,14 +60,9 @@ static int narrow_to_names(struct plan_match *match)
 	if (!narrow.ports)
 		return -ENOMEM;
 	narrow.ports[0] = (struct port_range){DNS_PORT, DNS_PORT};
-	narrow.names = TAKE(match->names, (struct strings){0});
-	narrow.cgroups = TAKE(match->cgroups, (struct strings){0});
-	narrow.units = TAKE(match->units, (struct strings){0});
-	narrow.containers = TAKE(match->containers, (struct strings){0});
-	narrow.commands = TAKE(match->commands, (struct strings){0});
-	narrow.users = TAKE(match->users, (struct strings){0});
-	narrow.namespaces = TAKE(match->namespaces, (struct strings){0});
-	narrow.interfaces = TAKE(match->interfaces, (struct strings){0});
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		*list_of(&narrow, &beside[i]) =
+			TAKE(*list_of(match, &beside[i]), (struct strings){0});
 	plan_match_free(match);
 	*match = narrow;
 	return 0;
@@ -170,7 +186,9 @@ static void check_beside(const struct preset *preset, const struct yaml_node *it
 			continue;
 		diagnose(diagnostics, nodes[i]->at, "'%s' cannot stand beside preset '%s'",
 			 schema_match.keys[i].key, preset->name);
-		suggest(diagnostics, "the preset says it already; only 'cgroup' may be added");
+		suggest(diagnostics,
+			"the preset says it already; what may be added is whose traffic it "
+			"must be: 'cgroup', 'unit', 'interface' and the like");
 	}
 	if (preset->needs_host && !has_host) {
 		diagnose(diagnostics, item->at, "preset '%s' needs the host", preset->name);
@@ -179,25 +197,15 @@ static void check_beside(const struct preset *preset, const struct yaml_node *it
 	}
 }
 
-/* The lists that may be given beside a preset: hosts, and whose traffic it must be. */
-static const size_t merged_lists[] = {
-	offsetof(struct plan_match, names),	 offsetof(struct plan_match, cgroups),
-	offsetof(struct plan_match, units),	 offsetof(struct plan_match, containers),
-	offsetof(struct plan_match, commands),	 offsetof(struct plan_match, users),
-	offsetof(struct plan_match, namespaces), offsetof(struct plan_match, interfaces),
-};
-
-static int merge_lists(const struct plan_match *extra, struct plan_match *match)
+static int merge_lists(struct plan_match *extra, struct plan_match *match)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(merged_lists); i++) {
-		const struct strings *from =
-			(const struct strings *)((const char *)extra + merged_lists[i]);
-		struct strings *to = (struct strings *)((char *)match + merged_lists[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+		const struct strings *from = list_of(extra, &beside[i]);
 
 		for (size_t j = 0; r == 0 && j < from->count; j++)
-			r = strings_add(to, from->items[j]);
+			r = strings_add(list_of(match, &beside[i]), from->items[j]);
 	}
 	return r;
 }
@@ -318,22 +326,14 @@ static int load_preset(struct reading *reading, const struct yaml_node *item,
 static int load_presets(struct reading *reading, const struct yaml_node *const *nodes)
 {
 	struct diagnostics *diagnostics = reading->loader->diagnostics;
-	const struct yaml_node *beside[MATCH_COUNT] = {
-		[MATCH_NAME] = nodes[MATCH_NAME],
-		[MATCH_ADDRESS] = nodes[MATCH_ADDRESS],
-		[MATCH_CGROUP] = nodes[MATCH_CGROUP],
-		[MATCH_INTERFACE] = nodes[MATCH_INTERFACE],
-		[MATCH_UNIT] = nodes[MATCH_UNIT],
-		[MATCH_CONTAINER] = nodes[MATCH_CONTAINER],
-		[MATCH_PROCESS] = nodes[MATCH_PROCESS],
-		[MATCH_USER] = nodes[MATCH_USER],
-		[MATCH_NAMESPACE] = nodes[MATCH_NAMESPACE],
-	};
+	const struct yaml_node *added[MATCH_COUNT] = {[MATCH_ADDRESS] = nodes[MATCH_ADDRESS]};
 	_cleanup_(plan_match_free) struct plan_match extra = {0};
 	size_t before = diagnostics->total;
 	int r;
 
-	r = load_match(beside, &extra, NULL, diagnostics);
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		added[beside[i].key] = nodes[beside[i].key];
+	r = load_match(added, &extra, NULL, diagnostics);
 	if (r < 0 || diagnostics->total != before)
 		return r;
 	for (size_t i = 0; i < node_count(nodes[MATCH_PRESET]) && r == 0; i++)

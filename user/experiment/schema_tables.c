@@ -152,8 +152,9 @@ static const struct schema_key match_keys[] = {
 	[MATCH_PRESET] =
 		{"preset", SCHEMA_LINES, .type_text = "name or list of names", .high = 64,
 		 .example = "azure-imds",
-		 .help = "Endpoints from a preset file. Only `cgroup` may stand beside it, "
-			 "and `name` or `address` where the preset needs the host.",
+		 .help = "Endpoints from a preset file. Beside it may stand whose traffic it must "
+			 "be, `cgroup` and the keys behind it, and `name` or `address` where the "
+			 "preset needs the host.",
 		 NO_FIELD},
 	[MATCH_NAME] = {"name", SCHEMA_LINES, .type_text = "host name or list", .high = 253,
 			.example = "\"*.store.example\"",

@@ -262,7 +262,8 @@ static void note_failure(struct channel *channel)
 	channel->problem = CHANNEL_PROBLEM_OTHER;
 	if (channel->asked) {
 		channel->problem = CHANNEL_PROBLEM_ASKED;
-		words = "it asks for a client certificate, which is not supported";
+		words = "it asks for a client certificate, which is not supported where TLS is "
+			"terminated: only the client has its key";
 	} else if (is_distrust(code)) {
 		channel->problem = CHANNEL_PROBLEM_DISTRUSTED;
 	} else if (!SSL_is_server(channel->ssl) && verified != X509_V_OK) {

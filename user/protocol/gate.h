@@ -30,9 +30,6 @@ enum gate_message_type {
 	GATE_MEASURE = 24, /* how much waits for the client of `cookie`? */
 };
 
-/* Events of user/gate/session.h that are counted by rule: room for more than there are. */
-enum { GATE_EVENTS_MAX = 16 };
-
 struct gate_path {
 	__u32 rule;
 	__u32 padding;
@@ -46,7 +43,6 @@ struct gate_counts {
 	__u64 hits;
 	__u64 passes;			 /* let through; why is among the reasons */
 	__u64 reasons[FAULT_REASON_MAX]; /* but FAULT_REASON_HIT */
-	__u64 events[GATE_EVENTS_MAX];
 	__u64 first_hit_at, last_hit_at; /* ns; 0: no hit */
 	__u32 spent;			 /* the rule's budget is used up */
 	__u32 padding;

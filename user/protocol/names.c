@@ -32,6 +32,12 @@ static const char *const reason_names[] = {
 	[FAULT_REASON_GATE_DOWN] = "gate-down",
 	[FAULT_REASON_GATE_FULL] = "gate-full",
 	[FAULT_REASON_GATE_ENDED] = "gate-ended",
+	[FAULT_REASON_DISTRUSTED] = "distrusted",
+	[FAULT_REASON_HANDSHAKE_FAILED] = "handshake-failed",
+	[FAULT_REASON_UNUSED] = "unused",
+	[FAULT_REASON_UPSTREAM_FAILED] = "upstream-failed",
+	[FAULT_REASON_UPSTREAM_UNTRUSTED] = "upstream-untrusted",
+	[FAULT_REASON_CLIENT_CERTIFICATE] = "client-certificate",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == FAULT_REASON_COUNT, "a reason lacks its name");
 

@@ -5,7 +5,7 @@
 Opens CONNECTIONS connections, has each make REQUESTS requests in a row, the first ones evenly spread
 over SPREAD_MS, and prints how long the responses took, in microseconds:
 
-  COUNT ERRORS P50 P99 MAX IN_FLIGHT
+  COUNT ERRORS MIN P50 P99 MAX IN_FLIGHT
 
 IN_FLIGHT is the largest number of requests that waited at a time.
 """
@@ -89,8 +89,8 @@ def main():
     taken, errors, most = play(connections, selectors.DefaultSelector())
     if not taken:
         taken = [0]
-    print(len(taken), errors, taken[len(taken) // 2], taken[min(len(taken) - 1,
-          len(taken) * 99 // 100)], taken[-1], most)
+    print(len(taken), errors, taken[0], taken[len(taken) // 2],
+          taken[len(taken) * 99 // 100], taken[-1], most)
 
 
 main()

@@ -345,27 +345,65 @@ static void test_unreadable(void **state)
 	assert_null(experiment.path);
 }
 
+/* Loads an experiment whose one fault has this match and effect. */
+static int load_fault_text(const char *fault, struct experiment *ret_experiment,
+			   struct diagnostics *diagnostics)
+{
+	char path[] = "/tmp/faultd-test-XXXXXX";
+	_cleanup_close_ int fd = mkstemp(path);
+	int r;
+
+	assert_true(dprintf(fd,
+			    "version: 1\ntitle: T\n"
+			    "workflows: {w: {run: [x], every: 1s, timeout: 1s}}\n"
+			    "faults: {f: {%s}}\n"
+			    "timeline: [{steady: 3s}, {inject: f, for: 1s}, {recover: 1s}]\n",
+			    fault) > 0);
+	r = experiment_load(path, &options, ret_experiment, diagnostics);
+	unlink(path);
+	return r;
+}
+
 /* Without its interface the fault would be for the host's own traffic. */
 static void test_preset_keeps_the_interface(void **state)
 {
-	static const char text[] =
-		"version: 1\ntitle: T\n"
-		"workflows: {w: {run: [x], every: 1s, timeout: 1s}}\n"
-		"faults: {f: {match: {preset: github-releases, interface: 'docker*'}, effect: "
-		"drop}}\n"
-		"timeline: [{steady: 3s}, {inject: f, for: 1s}, {recover: 1s}]\n";
 	_cleanup_(experiment_free) struct experiment experiment = {0};
 	static struct diagnostics diagnostics;
-	char path[] = "/tmp/faultd-test-XXXXXX";
-	_cleanup_close_ int fd = mkstemp(path);
 
 	(void)state;
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	assert_int_equal(experiment_load(path, &options, &experiment, &diagnostics), -EINVAL);
-	unlink(path);
+	assert_int_equal(load_fault_text("match: {preset: github-releases, interface: 'docker*'}, "
+					 "effect: drop",
+					 &experiment, &diagnostics),
+			 -EINVAL);
 	assert_string_equal(diagnostics.items[0].message,
 			    "fault f: forwarded traffic is matched by address or port; only dns "
 			    "sees names");
+}
+
+/* A forwarded query tells its name, whoever names it; of a preset's endpoint the rest goes. */
+static void test_dns_of_a_preset_on_an_interface(void **state)
+{
+	_cleanup_(experiment_free) struct experiment experiment = {0};
+	static struct diagnostics diagnostics;
+	const struct plan_match *match;
+
+	(void)state;
+	assert_int_equal(
+		load_fault_text("match: {preset: github-actions-data, interface: ['docker*', br0]},"
+				" effect: {dns: nxdomain}",
+				&experiment, &diagnostics),
+		0);
+	assert_int_equal(experiment.faults[0].rules_count, 2);
+	for (size_t i = 0; i < experiment.faults[0].rules_count; i++) {
+		match = &experiment.faults[0].rules[i].match;
+		assert_int_equal(match->names.count, 1);
+		assert_int_equal(match->interfaces.count, 2);
+		assert_string_equal(match->interfaces.items[0], "docker*");
+		assert_string_equal(match->interfaces.items[1], "br0");
+		assert_true(match->udp && !match->tcp);
+		assert_int_equal(match->ports_count, 1);
+		assert_int_equal(match->ports[0].first, 53);
+	}
 }
 
 static void test_machine_preset_waits_for_the_machine(void **state)
@@ -432,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_preset_keeps_the_interface),
+		cmocka_unit_test(test_dns_of_a_preset_on_an_interface),
 		cmocka_unit_test(test_machine_preset_waits_for_the_machine),
 		cmocka_unit_test(test_shipped_experiments),
 	};
