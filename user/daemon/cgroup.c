@@ -168,7 +168,8 @@ static int walk_below(struct walk *walk, int fd, size_t used, int depth)
 
 	if (depth > DEPTH_MAX)
 		return -E2BIG;
-	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	/* Not a copy, which would share its place in the directory with every walk before. */
+	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (own < 0)
 		return -errno;
 	directory = fdopendir(own);

@@ -26,7 +26,8 @@ struct judge {
 	__u64 adopts; /* those of them that adopt what they find */
 	struct adoption *adoption;
 	__u64 now;
-	__u32 namespace;	    /* inode of this process's: the one that is listed */
+	__u32 namespace;	    /* inode of the one that is listed; 0: not known */
+	uint64_t found, reset;	    /* in all that were listed */
 	struct cgroup_ids *cgroups; /* one per target */
 };
 
@@ -146,10 +147,31 @@ static int collect(struct judge *judge, struct failure *failure)
 	return r;
 }
 
+/* What is open in one network namespace; `netlink` as existing_reset takes it. */
+static int meet_in(struct judge *judge, int netlink, struct failure *failure)
+{
+	uint64_t found = 0, reset = 0;
+	int r = existing_reset(netlink, judge_connection, judge, &found, &reset, failure);
+
+	judge->found += found;
+	judge->reset += reset;
+	return r;
+}
+
+/* In another one than the engine's; the iterator that adopts sees the engine's alone. */
+static int meet_elsewhere(void *context, int netlink, __u32 inode, struct failure *failure)
+{
+	struct judge *judge = context;
+
+	judge->namespace = inode;
+	judge->adopts = 0;
+	return meet_in(judge, netlink, failure);
+}
+
 static int meet(struct judge *judge, struct engine_window *window, struct failure *failure)
 {
 	struct adoption *adoption = judge->adoption;
-	uint64_t found = 0, reset = 0;
+	const __u64 adopts = judge->adopts;
 	__u64 adopted = 0;
 	struct stat status;
 	int r = collect(judge, failure);
@@ -158,14 +180,17 @@ static int meet(struct judge *judge, struct engine_window *window, struct failur
 		judge->namespace = (__u32)status.st_ino;
 
 	if (!r)
-		r = existing_reset(judge_connection, judge, &found, &reset, failure);
+		r = meet_in(judge, -1, failure);
+	/* To look into every process is for those that are to be reset. */
+	if (!r && judge->resets)
+		r = engine_visit_spaces(judge->engine, meet_elsewhere, judge, failure);
 	if (!r && adoption->short_of_memory)
 		r = fail(failure, -ENOMEM, "too many open connections to adopt");
-	if (!r && judge->adopts)
+	if (!r && adopts)
 		r = programs_adopt(judge->engine->programs, adoption->cookies, adoption->adoptees,
 				   adoption->count, &adopted, failure);
-	window->existing_found = found;
-	window->existing_reset = reset;
+	window->existing_found = judge->found;
+	window->existing_reset = judge->reset;
 	window->existing_adopted = adopted;
 	return r;
 }

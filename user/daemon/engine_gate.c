@@ -26,10 +26,6 @@ enum {
 	SYNC_WITHIN_NS = 50 * (int)NS_PER_MS,
 };
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
-
 static int tell(const struct gate_link *gate, struct gate_message *message, int fd)
 {
 	message->version = GATE_PROTOCOL_VERSION;
@@ -153,15 +149,6 @@ void engine_gate_stop(struct engine *engine)
 	*gate = ENGINE_GATE_NONE;
 }
 
-/* The engine's own network namespace by its cookie; 0: the kernel does not tell. */
-static __u64 space_of(int fd)
-{
-	__u64 cookie = 0;
-	socklen_t size = sizeof(cookie);
-
-	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) ? 0 : cookie;
-}
-
 /* A socket in the network namespace of a diverted connection. Returns it or -errno. */
 static int socket_beside(const struct engine *engine, const struct fault_diverted *diverted,
 			 int family, int type, int protocol, struct failure *failure)
@@ -170,14 +157,14 @@ static int socket_beside(const struct engine *engine, const struct fault_diverte
 
 	if (fd < 0)
 		return fail(failure, -errno, "a socket: %s", strerror(errno));
-	if (!diverted->space || space_of(fd) == diverted->space)
+	if (!diverted->space || engine_space_of(fd) == diverted->space)
 		return TAKE_FD(fd);
 	cleanup_close(&fd);
 	fd = helper_socket(engine->settings->helper, (pid_t)diverted->process, family, type,
 			   protocol, failure);
 	if (fd < 0)
 		return fd;
-	if (space_of(fd) != diverted->space)
+	if (engine_space_of(fd) != diverted->space)
 		return fail(failure, -ESRCH, "the client's process is gone");
 	return TAKE_FD(fd);
 }

@@ -96,6 +96,20 @@ __u64 engine_next(const struct engine *engine);
 int engine_find_existing(struct engine *engine, struct engine_window *window, __u64 resets,
 			 __u64 adopts, __u64 now, struct failure *failure);
 
+/* engine_space.c */
+/* The network namespace of a socket by its cookie; 0: the kernel does not tell. */
+__u64 engine_space_of(int fd);
+/* `netlink`: a NETLINK_SOCK_DIAG socket in a namespace, borrowed; `inode`: the namespace's, 0: not
+ * known. 0, or -errno: stop. */
+typedef int (*engine_space_fn)(void *context, int netlink, __u32 inode, struct failure *failure);
+/*
+ * Calls `visit` once for each network namespace but the engine's own in which some process of the
+ * scope lives now. Takes the helper, and a kernel that tells namespaces apart (5.14): without them
+ * none is visited. 0 or what `visit` returned.
+ */
+int engine_visit_spaces(struct engine *engine, engine_space_fn visit, void *context,
+			struct failure *failure);
+
 /* engine_read.c */
 void engine_status(const struct engine *engine, __u64 now, struct engine_status *ret_status);
 int engine_rule_status(struct engine *engine, __u32 rule, struct engine_rule_status *ret_status,

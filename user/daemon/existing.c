@@ -11,6 +11,7 @@
 #include <netlink/netlink.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "user/base/cleanup.h"
 
@@ -156,12 +157,27 @@ static void describe(const struct found_socket *found, struct existing_connectio
 	ret_connection->uid = found->uid;
 }
 
+/* Makes `netlink` a copy of `fd`; -1: one of the calling process's own namespace. */
+static int open_diag(struct nl_sock *netlink, int fd, struct failure *failure)
+{
+	int copy, r;
+
+	if (fd < 0) {
+		r = nl_connect(netlink, NETLINK_SOCK_DIAG);
+	} else {
+		/* Freeing the socket closes its descriptor. */
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		r = copy < 0 ? -NLE_BAD_SOCK : nl_socket_set_fd(netlink, NETLINK_SOCK_DIAG, copy);
+		if (copy >= 0 && r < 0)
+			close(copy);
+	}
+	return r < 0 ? fail(failure, -EIO, "opening sock_diag: %s", nl_geterror(r)) : 0;
+}
+
 static int list(struct nl_sock *netlink, struct sockets *sockets, struct failure *failure)
 {
-	int r = nl_connect(netlink, NETLINK_SOCK_DIAG);
+	int r;
 
-	if (r < 0)
-		return fail(failure, -EIO, "opening sock_diag: %s", nl_geterror(r));
 	nl_socket_modify_cb(netlink, NL_CB_VALID, NL_CB_CUSTOM, on_socket, sockets);
 	/* A dump during which sockets came or went is as good as any. */
 	nl_socket_modify_cb(netlink, NL_CB_DUMP_INTR, NL_CB_DEFAULT, NULL, NULL);
@@ -199,8 +215,8 @@ static int reset_matching(struct nl_sock *netlink, const struct sockets *sockets
 	return 0;
 }
 
-int existing_reset(existing_judge_fn judge, void *context, uint64_t *ret_found, uint64_t *ret_reset,
-		   struct failure *failure)
+int existing_reset(int netlink_fd, existing_judge_fn judge, void *context, uint64_t *ret_found,
+		   uint64_t *ret_reset, struct failure *failure)
 {
 	_cleanup_(cleanup_socket) struct nl_sock *netlink = nl_socket_alloc();
 	struct sockets *sockets = calloc(1, sizeof(*sockets));
@@ -211,7 +227,9 @@ int existing_reset(existing_judge_fn judge, void *context, uint64_t *ret_found, 
 		free(sockets);
 		return fail(failure, -ENOMEM, "out of memory");
 	}
-	r = list(netlink, sockets, failure);
+	r = open_diag(netlink, netlink_fd, failure);
+	if (!r)
+		r = list(netlink, sockets, failure);
 	if (!r)
 		r = reset_matching(netlink, sockets, judge, context, &found, &reset, failure);
 	free(sockets->items);
@@ -248,21 +266,13 @@ static int destroy_as(struct nl_sock *netlink, const struct existing_ends *ends,
 int existing_destroy(int netlink_fd, const struct existing_ends *ends, struct failure *failure)
 {
 	_cleanup_(cleanup_socket) struct nl_sock *netlink = nl_socket_alloc();
-	_cleanup_close_ int copy = -1;
 	int r;
 
 	if (!netlink)
 		return fail(failure, -ENOMEM, "out of memory");
-	if (netlink_fd < 0) {
-		r = nl_connect(netlink, NETLINK_SOCK_DIAG);
-	} else {
-		/* Freeing the socket closes its descriptor. */
-		copy = fcntl(netlink_fd, F_DUPFD_CLOEXEC, 0);
-		r = copy < 0 ? -NLE_BAD_SOCK
-			     : nl_socket_set_fd(netlink, NETLINK_SOCK_DIAG, TAKE_FD(copy));
-	}
-	if (r < 0)
-		return fail(failure, -EIO, "opening sock_diag: %s", nl_geterror(r));
+	r = open_diag(netlink, netlink_fd, failure);
+	if (r)
+		return r;
 	r = is_mapped(ends->remote) ? destroy_as(netlink, ends, AF_INET, failure) : 0;
 	return r ? r : destroy_as(netlink, ends, AF_INET6, failure);
 }

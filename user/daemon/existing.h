@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections that are open already: found and destroyed through sock_diag (the gate to libnl).
- * Sees the network namespace of the calling process. Needs CAP_NET_ADMIN.
+ * Each function sees one network namespace: that of `netlink`, a NETLINK_SOCK_DIAG socket, which is
+ * borrowed, or with -1 the calling process's own. Needs CAP_NET_ADMIN, also of who opened it.
  */
 #ifndef DAEMON_EXISTING_H
 #define DAEMON_EXISTING_H
@@ -33,8 +34,8 @@ typedef enum existing_verdict (*existing_judge_fn)(void *context,
  * set on failure too. 0, or -errno with the cause; -EOPNOTSUPP when this kernel cannot destroy
  * sockets.
  */
-int existing_reset(existing_judge_fn judge, void *context, uint64_t *ret_found, uint64_t *ret_reset,
-		   struct failure *failure);
+int existing_reset(int netlink, existing_judge_fn judge, void *context, uint64_t *ret_found,
+		   uint64_t *ret_reset, struct failure *failure);
 
 /* A connection by its two ends; addresses v4-mapped for IPv4. */
 struct existing_ends {
@@ -43,10 +44,7 @@ struct existing_ends {
 	uint64_t cookie; /* of the socket: another one between these ends is spared */
 };
 
-/*
- * Destroys one connection. `netlink`: a NETLINK_SOCK_DIAG socket of its network namespace,
- * borrowed; -1: the calling process's own. 1: destroyed; 0: gone already; -errno with the cause.
- */
+/* Destroys one connection. 1: destroyed; 0: gone already; -errno with the cause. */
 int existing_destroy(int netlink, const struct existing_ends *ends, struct failure *failure);
 
 #endif

@@ -98,12 +98,38 @@ static void test_ids(void **state)
 	assert_int_equal(ids.count, 0);
 }
 
+static int count_cgroup(void *context, int fd, const char *name, const char *path)
+{
+	size_t *count = context;
+
+	assert_true(fd >= 0);
+	assert_string_equal(strrchr(path, '/') + 1, name);
+	(*count)++;
+	return 0;
+}
+
+/* Each walk begins at the front, however often its descriptor was walked before. */
+static void test_walk_again(void **state)
+{
+	struct failure failure = {};
+	_cleanup_close_ int fd = cgroup_open(*state, "/", &failure);
+
+	assert_true(fd >= 0);
+	for (int i = 0; i < 3; i++) {
+		size_t count = 0;
+
+		assert_int_equal(cgroup_walk(fd, count_cgroup, &count), 0);
+		assert_int_equal(count, ARRAY_SIZE(tree));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_contains),
 		cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test_setup_teardown(test_walk_again, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
