@@ -26,8 +26,7 @@ enum gate_source {
 
 enum {
 	PEM_MAX = 4 << 20,
-	DUE_MAX = 4096, /* turns of connections between two looks at everything else */
-	DUE_NS = 20 * (int)NS_PER_MS, /* likewise: well within the time that a beat may take */
+	DUE_NS = 5 * (int)NS_PER_MS, /* of turns between two looks at everything else */
 	END_WITHIN_NS = 500 * (int)NS_PER_MS,
 };
 
@@ -229,12 +228,12 @@ static void run_connection(struct gate *gate, struct gate_connection *connection
 
 static void run_due(struct gate *gate, uint64_t now)
 {
-	const uint64_t until = clock_boottime_ns() + DUE_NS;
+	uint64_t until = clock_boottime_ns() + DUE_NS;
 	struct heap_entry *first;
 
-	for (int i = 0; i < DUE_MAX && (first = heap_first(&gate->turns)) && first->at <= now &&
-			clock_boottime_ns() < until;
-	     i++)
+	/* One that has much to do has its next turn at once. */
+	while ((first = heap_first(&gate->turns)) && first->at <= now &&
+	       clock_boottime_ns() < until)
 		run_connection(gate, heap_owner(first, struct gate_connection, turn), now);
 }
 

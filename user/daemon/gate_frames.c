@@ -123,6 +123,7 @@ int gate_read_frames(struct gate *gate, uint64_t now)
 		if (!size)
 			return -EPIPE;
 		gate->beat->taken += (uint64_t)size;
+		gate->beat->at = clock_boottime_ns();
 		r = parse(gate, buffer, (size_t)size, now);
 	}
 	return r;
