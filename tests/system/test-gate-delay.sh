@@ -57,7 +57,7 @@ holds() {
 holds ms1 1000 1 500 1
 holds ms100 100000 50 20 100
 holds ms1000 1000000 1000 3 1000
-holds ms10000 10000000 2000 1 9500
+holds ms10000 10000000 2000 1 3000
 assert_between "$in_flight" 1700 2000 "requests in flight"
 
 inject jitter 30
