@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Promise: `existing: reset` finds the open connections of the scope's processes in whatever network
-# namespace they live, resets those that match, and leaves alone what others have open there.
+# Promise: `existing: reset` and `adopt` find the open connections of the scope's processes in whatever
+# network namespace they live, reset or adopt those that match, and leave alone what others have open there.
 . "$(dirname "$0")/lib.sh"
 need curl jq python3 nsenter
 setup
@@ -23,9 +23,10 @@ rule() {
 		"prefixes": ["%s/32"] %s}}' "$TESTBED_SHARED4" "${1:-}"
 }
 
-# expect_existing FOUND RESET: what the inject's reply said.
+# expect_existing FOUND RESET ADOPTED: what the inject's reply said.
 expect_existing() {
-	assert_eq "$(field '"\(.existing_found) \(.existing_reset)"')" "$1 $2" "found and reset"
+	assert_eq "$(field '"\(.existing_found) \(.existing_reset) \(.existing_adopted)"')" "$1 $2 $3" \
+		"found, reset and adopted"
 }
 
 hold near client "$TESTBED_SHARED4" 80 2
@@ -38,7 +39,7 @@ scope='{"scope": {"cgroups": ["'"$TESTBED_CGROUP_PATH/machine.slice"'", "'"$TEST
 # What is told by its namespace.
 arm "$(plan "$(rule ', "namespaces": ["/run/netns/'"$TESTBED_SERVICES_NETNS"'"]')" "$scope")"
 inject f 60
-expect_existing 3 3
+expect_existing 3 3 0
 assert_contains "$(ask far state)" ECONNABORTED far
 assert_contains "$(ask near request)" 200 near
 disarm
@@ -48,7 +49,7 @@ release far
 hold far beside "$TESTBED_SHARED4" 80 3
 arm "$(plan "$(rule)" "$scope")"
 inject f 60
-expect_existing 5 5
+expect_existing 5 5 0
 for name in near far; do
 	assert_contains "$(ask "$name" state)" ECONNABORTED "$name"
 done
@@ -57,5 +58,27 @@ for name in solo strange; do
 done
 disarm
 echo "two namespaces: 5 found and reset, 4 others never noticed"
+
+# Adopted, they are answered where they are, and are the server's again after the lift.
+release near
+release far
+hold near client "$TESTBED_SHARED4" 80 2
+hold far beside "$TESTBED_SHARED4" 80 3
+arm "$(plan '{"fault": "f", "effect": "answer", "existing": "adopt", "answer": {"status": 503},
+	"match": {"protocols": ["tcp"], "prefixes": ["'"$TESTBED_SHARED4"'/32"]}}' "$scope")"
+inject f 60
+expect_existing 5 0 5
+for _ in 1 2; do
+	assert_eq "$(ask near request)" "2 503" near
+	assert_eq "$(ask far request)" "3 503" far
+	assert_eq "$(ask solo request)" "2 200" solo
+	assert_eq "$(ask strange request)" "2 200" strange
+done
+assert_eq "$(counter f hits)" 10 "hits"
+lift
+assert_eq "$(ask near request)" "2 200" "near, after the lift"
+assert_eq "$(ask far request)" "3 200" "far, after the lift"
+disarm
+echo "two namespaces: 5 adopted and answered, 4 others never noticed"
 stop_daemon
 bpf_left

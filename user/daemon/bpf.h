@@ -71,14 +71,28 @@ int programs_interfaces_fd(const struct programs *programs);
 /* Attaches at those that have come, lets go of those that have gone. 0 or -errno. */
 int programs_interfaces_read(struct programs *programs, struct failure *failure);
 
+/* Open connections for the message layer; everything is borrowed. */
+struct programs_adoption {
+	const __u64 *cookies; /* of their sockets */
+	const struct fault_adoptee *adoptees;
+	size_t count;	   /* of each */
+	int helper;	   /* as helper.h takes it */
+	const int *spaces; /* network namespaces besides this process's own in which they are */
+	size_t spaces_count;
+};
+
 /*
- * Has the message layer look at `count` open connections of this network namespace from now on:
- * `adoptees` belong to the socket cookies beside them. `ret_adopted` counts those that it took,
- * also on failure. 0 or -errno with the cause.
+ * Has the message layer look at open connections from now on. `ret_adopted` counts those that it
+ * took, also on failure. 0 or -errno with the cause.
  */
-int programs_adopt(struct programs *programs, const __u64 *cookies,
-		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
-		   struct failure *failure);
+int programs_adopt(struct programs *programs, const struct programs_adoption *adoption,
+		   __u64 *ret_adopted, struct failure *failure);
+
+/*
+ * Opens the iterator of `link`, a descriptor: it visits the network namespace that the calling
+ * process is in. The caller closes what is returned; -errno.
+ */
+int programs_iterator(int link);
 
 /*
  * The gate (bpf_gate.c). `socket`: the gate's own, from here on the way to and from it; after

@@ -5,6 +5,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/daemon/bpf_state.h"
+#include "user/daemon/helper.h"
 
 int programs_counters(struct programs *programs, __u32 rule, struct fault_counters *ret_counters)
 {
@@ -121,22 +122,46 @@ int programs_learned(struct programs *programs, const __u8 address[16],
 	return 0;
 }
 
-int programs_iterate(struct bpf_link *link)
+/* Has an iterator visit what it visits. 0 or -errno. */
+static int drain(int iterator)
 {
-	_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(link));
 	char nothing[64];
 	ssize_t count;
 
-	if (fd < 0)
-		return -errno;
 	do
-		count = read(fd, nothing, sizeof(nothing));
+		count = read(iterator, nothing, sizeof(nothing));
 	while (count > 0 || (count < 0 && errno == EAGAIN));
 	return count < 0 ? -errno : 0;
 }
 
-/* Lets the iterator visit every TCP socket of this network namespace. */
-static int run_iterator(const struct programs *programs, struct failure *failure)
+int programs_iterator(int link)
+{
+	int iterator = bpf_iter_create(link);
+
+	return iterator < 0 ? -errno : iterator;
+}
+
+int programs_iterate(struct bpf_link *link)
+{
+	_cleanup_close_ int iterator = programs_iterator(bpf_link__fd(link));
+
+	return iterator < 0 ? iterator : drain(iterator);
+}
+
+static int iterate_in(struct bpf_link *link, int helper, int space, struct failure *failure)
+{
+	_cleanup_close_ int iterator = helper_iterate(helper, bpf_link__fd(link), space, failure);
+	int r;
+
+	if (iterator < 0)
+		return iterator;
+	r = drain(iterator);
+	return r ? fail(failure, r, "reading the socket iterator: %s", strerror(-r)) : 0;
+}
+
+/* Lets the iterator visit every TCP socket of this network namespace and of `spaces`. */
+static int run_iterator(const struct programs *programs, const struct programs_adoption *adoption,
+			struct failure *failure)
 {
 	struct bpf_program *program = programs_find(programs, "fault_adopt");
 	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
@@ -146,8 +171,12 @@ static int run_iterator(const struct programs *programs, struct failure *failure
 		return fail(failure, -errno, "attaching the socket iterator: %s",
 			    programs_cause(-errno));
 	r = programs_iterate(link);
+	if (r)
+		r = fail(failure, r, "reading the socket iterator: %s", strerror(-r));
+	for (size_t i = 0; !r && i < adoption->spaces_count; i++)
+		r = iterate_in(link, adoption->helper, adoption->spaces[i], failure);
 	bpf_link__destroy(link);
-	return r ? fail(failure, r, "reading the socket iterator: %s", strerror(-r)) : 0;
+	return r;
 }
 
 void programs_release_sockets(struct programs *programs)
@@ -160,9 +189,8 @@ void programs_release_sockets(struct programs *programs)
 			break;
 }
 
-int programs_adopt(struct programs *programs, const __u64 *cookies,
-		   const struct fault_adoptee *adoptees, size_t count, __u64 *ret_adopted,
-		   struct failure *failure)
+int programs_adopt(struct programs *programs, const struct programs_adoption *adoption,
+		   __u64 *ret_adopted, struct failure *failure)
 {
 	const struct bpf_map *map = programs->skeleton->maps.adoptees;
 	struct fault_adoptee seen;
@@ -171,14 +199,14 @@ int programs_adopt(struct programs *programs, const __u64 *cookies,
 
 	if (!bpf_program__autoload(programs_find(programs, "fault_adopt")))
 		return fail(failure, -EOPNOTSUPP, "the plan adopts nothing");
-	for (size_t i = 0; !r && i < count; i++)
-		r = programs_put(map, &cookies[i], &adoptees[i], failure);
-	if (!r && count)
-		r = run_iterator(programs, failure);
-	for (size_t i = 0; i < count; i++) {
-		if (!bpf_map_lookup_elem(bpf_map__fd(map), &cookies[i], &seen))
+	for (size_t i = 0; !r && i < adoption->count; i++)
+		r = programs_put(map, &adoption->cookies[i], &adoption->adoptees[i], failure);
+	if (!r && adoption->count)
+		r = run_iterator(programs, adoption, failure);
+	for (size_t i = 0; i < adoption->count; i++) {
+		if (!bpf_map_lookup_elem(bpf_map__fd(map), &adoption->cookies[i], &seen))
 			adopted += seen.adopted;
-		bpf_map_delete_elem(bpf_map__fd(map), &cookies[i]);
+		bpf_map_delete_elem(bpf_map__fd(map), &adoption->cookies[i]);
 	}
 	*ret_adopted = adopted;
 	return r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which open connections belong to injected rules, and which of those the rules reset. */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,8 @@ struct adoption {
 	__u64 *cookies;
 	struct fault_adoptee *adoptees;
 	size_t count;
+	int *spaces; /* the network namespaces, besides the engine's, in which some of them are */
+	size_t spaces_count;
 	bool short_of_memory;
 };
 
@@ -158,14 +161,47 @@ static int meet_in(struct judge *judge, int netlink, struct failure *failure)
 	return r;
 }
 
-/* In another one than the engine's; the iterator that adopts sees the engine's alone. */
-static int meet_elsewhere(void *context, int netlink, __u32 inode, struct failure *failure)
+/* Keeps a namespace for the iterator. */
+static int keep_space(struct adoption *adoption, int space, struct failure *failure)
+{
+	int *spaces = reallocarray(adoption->spaces, adoption->spaces_count + 1, sizeof(*spaces));
+	int copy;
+
+	if (!spaces)
+		return fail(failure, -ENOMEM, "out of memory");
+	adoption->spaces = spaces;
+	copy = fcntl(space, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return fail(failure, -errno, "a network namespace: %s", strerror(errno));
+	spaces[adoption->spaces_count++] = copy;
+	return 0;
+}
+
+static void adoption_free(struct adoption *adoption)
+{
+	for (size_t i = 0; i < adoption->spaces_count; i++)
+		close(adoption->spaces[i]);
+	free(adoption->spaces);
+	free(adoption->cookies);
+	free(adoption->adoptees);
+}
+
+/* In another one than the engine's. */
+static int meet_elsewhere(void *context, int netlink, int space, struct failure *failure)
 {
 	struct judge *judge = context;
+	size_t adopted = judge->adoption->count;
+	struct stat status;
+	int r;
 
-	judge->namespace = inode;
-	judge->adopts = 0;
-	return meet_in(judge, netlink, failure);
+	judge->namespace = space >= 0 && !fstat(space, &status) ? (__u32)status.st_ino : 0;
+	/* Where the namespace cannot be had nothing is promised. */
+	if (space < 0)
+		judge->adopts = 0;
+	r = meet_in(judge, netlink, failure);
+	if (!r && judge->adoption->count > adopted)
+		r = keep_space(judge->adoption, space, failure);
+	return r;
 }
 
 static int meet(struct judge *judge, struct engine_window *window, struct failure *failure)
@@ -181,14 +217,22 @@ static int meet(struct judge *judge, struct engine_window *window, struct failur
 
 	if (!r)
 		r = meet_in(judge, -1, failure);
-	/* To look into every process is for those that are to be reset. */
-	if (!r && judge->resets)
+	/* To look into every process is for those that are to be reset or adopted. */
+	if (!r && (judge->resets || adopts))
 		r = engine_visit_spaces(judge->engine, meet_elsewhere, judge, failure);
 	if (!r && adoption->short_of_memory)
 		r = fail(failure, -ENOMEM, "too many open connections to adopt");
 	if (!r && adopts)
-		r = programs_adopt(judge->engine->programs, adoption->cookies, adoption->adoptees,
-				   adoption->count, &adopted, failure);
+		r = programs_adopt(judge->engine->programs,
+				   &(struct programs_adoption){
+					   .cookies = adoption->cookies,
+					   .adoptees = adoption->adoptees,
+					   .count = adoption->count,
+					   .helper = judge->engine->settings->helper,
+					   .spaces = adoption->spaces,
+					   .spaces_count = adoption->spaces_count,
+				   },
+				   &adopted, failure);
 	window->existing_found = judge->found;
 	window->existing_reset = judge->reset;
 	window->existing_adopted = adopted;
@@ -217,7 +261,6 @@ int engine_find_existing(struct engine *engine, struct engine_window *window, __
 	for (size_t i = 0; i < count; i++)
 		cgroup_ids_free(&judge.cgroups[i]);
 	free(judge.cgroups);
-	free(adoption.cookies);
-	free(adoption.adoptees);
+	adoption_free(&adoption);
 	return r ? fail_in(failure, r, "looking for open connections") : 0;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/number.h"
@@ -36,15 +35,6 @@ __u64 engine_space_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) ? 0 : cookie;
 }
 
-/* The inode of the namespace that a socket is in, as /proc/PID/ns/net has it; 0: not told. */
-static __u32 inode_of(int fd)
-{
-	_cleanup_close_ int space = ioctl(fd, SIOCGSKNS);
-	struct stat status;
-
-	return space >= 0 && !fstat(space, &status) ? (__u32)status.st_ino : 0;
-}
-
 /* Whether this is the first socket of its namespace. */
 static bool is_new(struct tour *tour, int fd)
 {
@@ -63,11 +53,13 @@ static int look_at_process(struct tour *tour, pid_t process)
 {
 	_cleanup_close_ int netlink = helper_socket(tour->engine->settings->helper, process,
 						    AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG, NULL);
+	_cleanup_close_ int space = -1;
 
 	/* It may have ended meanwhile. */
 	if (netlink < 0 || !is_new(tour, netlink))
 		return 0;
-	return tour->visit(tour->context, netlink, inode_of(netlink), tour->failure);
+	space = ioctl(netlink, SIOCGSKNS);
+	return tour->visit(tour->context, netlink, space, tour->failure);
 }
 
 /* Every process of one cgroup. */

@@ -99,9 +99,9 @@ int engine_find_existing(struct engine *engine, struct engine_window *window, __
 /* engine_space.c */
 /* The network namespace of a socket by its cookie; 0: the kernel does not tell. */
 __u64 engine_space_of(int fd);
-/* `netlink`: a NETLINK_SOCK_DIAG socket in a namespace, borrowed; `inode`: the namespace's, 0: not
- * known. 0, or -errno: stop. */
-typedef int (*engine_space_fn)(void *context, int netlink, __u32 inode, struct failure *failure);
+/* `netlink`: a NETLINK_SOCK_DIAG socket in a namespace; `space`: the namespace, or -1: not told.
+ * Both are borrowed. 0, or -errno: stop. */
+typedef int (*engine_space_fn)(void *context, int netlink, int space, struct failure *failure);
 /*
  * Calls `visit` once for each network namespace but the engine's own in which some process of the
  * scope lives now. Takes the helper, and a kernel that tells namespaces apart (5.14): without them

@@ -11,6 +11,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
+#include "user/daemon/bpf.h"
 #include "user/daemon/gate.h"
 #include "user/daemon/pass.h"
 #include "user/daemon/privilege.h"
@@ -18,6 +19,14 @@
 enum helper_request_type {
 	HELPER_GATE = 1,
 	HELPER_SOCKET = 2,
+	HELPER_ITERATE = 3,
+};
+
+/* What HELPER_ITERATE is given: descriptors in this order. */
+enum {
+	ITERATE_FD_LINK = 0,
+	ITERATE_FD_SPACE = 1,
+	ITERATE_FD_COUNT = 2,
 };
 
 struct helper_request {
@@ -83,24 +92,37 @@ static void start_gate(const struct gate_identity *identity, int *fds, struct he
 }
 
 /* A socket stays in the namespace that its maker was in. Returns the descriptor or -errno. */
-static int make_socket(const struct helper_request *request, int home)
+static int make_socket(const struct helper_request *request)
 {
-	_cleanup_close_ int space = -1, made = -1;
+	int made =
+		socket(request->family, request->type_of_socket | SOCK_CLOEXEC, request->protocol);
+
+	return made < 0 ? -errno : made;
+}
+
+/* What is asked for, made inside the namespace `space`. Returns the descriptor or -errno. */
+static int make_inside(const struct helper_request *request, const int *fds, int space, int home)
+{
+	int made;
+
+	if (setns(space, CLONE_NEWNET))
+		return -errno;
+	made = request->type == HELPER_SOCKET ? make_socket(request)
+					      : programs_iterator(fds[ITERATE_FD_LINK]);
+	/* In the wrong namespace this process is of no use. */
+	if (setns(home, CLONE_NEWNET))
+		abort();
+	return made;
+}
+
+static int make_socket_of(const struct helper_request *request, int home)
+{
+	_cleanup_close_ int space = -1;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", request->pid);
 	space = open(path, O_RDONLY | O_CLOEXEC);
-	if (space < 0)
-		return -errno;
-	if (setns(space, CLONE_NEWNET))
-		return -errno;
-	made = socket(request->family, request->type_of_socket | SOCK_CLOEXEC, request->protocol);
-	if (made < 0)
-		made = -errno;
-	/* In the wrong namespace this process is of no use. */
-	if (setns(home, CLONE_NEWNET))
-		abort();
-	return made < 0 ? made : TAKE_FD(made);
+	return space < 0 ? -errno : make_inside(request, NULL, space, home);
 }
 
 /* One request. 0, or -EPIPE when the engine is gone. */
@@ -120,7 +142,11 @@ static int serve(int channel, const struct gate_identity *identity, int home)
 	if (size == sizeof(request) && request.type == HELPER_GATE && count == GATE_FD_COUNT) {
 		start_gate(identity, fds, &reply);
 	} else if (size == sizeof(request) && request.type == HELPER_SOCKET) {
-		made = make_socket(&request, home);
+		made = make_socket_of(&request, home);
+		reply.result = made < 0 ? made : 0;
+	} else if (size == sizeof(request) && request.type == HELPER_ITERATE &&
+		   count == ITERATE_FD_COUNT) {
+		made = make_inside(&request, fds, fds[ITERATE_FD_SPACE], home);
 		reply.result = made < 0 ? made : 0;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -180,6 +206,20 @@ int helper_start_gate(int helper, const int descriptors[GATE_FD_COUNT], pid_t *r
 	return 0;
 }
 
+/* As ask, for a descriptor. Returns it or -errno; `what` begins the sentence of a failure. */
+static int ask_for(int helper, const struct helper_request *request, const int *fds, size_t count,
+		   const char *what, struct failure *failure)
+{
+	struct helper_reply reply;
+	int fd = -1, r = ask(helper, request, fds, count, &reply, &fd, failure);
+
+	if (r) {
+		cleanup_close(&fd);
+		return fail(failure, r, "%s: %s", what, strerror(-r));
+	}
+	return fd >= 0 ? fd : fail(failure, -EPROTO, "%s: the helper process sent none", what);
+}
+
 int helper_socket(int helper, pid_t pid, int family, int type, int protocol,
 		  struct failure *failure)
 {
@@ -190,13 +230,20 @@ int helper_socket(int helper, pid_t pid, int family, int type, int protocol,
 		.type_of_socket = type,
 		.protocol = protocol,
 	};
-	struct helper_reply reply;
-	int fd = -1, r = ask(helper, &request, NULL, 0, &reply, &fd, failure);
+	char what[80];
 
-	if (r) {
-		cleanup_close(&fd);
-		return fail(failure, r, "a socket in the network namespace of process %d: %s", pid,
-			    strerror(-r));
-	}
-	return fd >= 0 ? fd : fail(failure, -EPROTO, "the helper process sent no socket");
+	snprintf(what, sizeof(what), "a socket in the network namespace of process %d", pid);
+	return ask_for(helper, &request, NULL, 0, what, failure);
+}
+
+int helper_iterate(int helper, int link, int space, struct failure *failure)
+{
+	const struct helper_request request = {.type = HELPER_ITERATE};
+	const int fds[ITERATE_FD_COUNT] = {
+		[ITERATE_FD_LINK] = link,
+		[ITERATE_FD_SPACE] = space,
+	};
+
+	return ask_for(helper, &request, fds, ITERATE_FD_COUNT,
+		       "a socket iterator in another network namespace", failure);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The helper: a process that holds the privileges which only the gate's service takes, does two
- * things with them and reads nothing but fixed-size messages of the engine.
+ * The helper: a process that holds the privileges which the gate's service and other network
+ * namespaces take, does three things with them and reads nothing but fixed-size messages of the
+ * engine.
  *
- * It starts the gate, which becomes another user (CAP_SETUID, CAP_SETGID, CAP_SETPCAP); and it
- * makes sockets in other processes' network namespaces (CAP_SYS_ADMIN, CAP_SYS_PTRACE),
- * unconnected: where to is the engine's business.
+ * It starts the gate, which becomes another user (CAP_SETUID, CAP_SETGID, CAP_SETPCAP); it makes
+ * sockets in other processes' network namespaces (CAP_SYS_ADMIN, CAP_SYS_PTRACE), unconnected:
+ * where to is the engine's business; and it opens the engine's socket iterator there.
  */
 #ifndef DAEMON_HELPER_H
 #define DAEMON_HELPER_H
@@ -54,5 +55,11 @@ int helper_start_gate(int helper, const int descriptors[GATE_FD_COUNT], pid_t *r
  */
 int helper_socket(int helper, pid_t pid, int family, int type, int protocol,
 		  struct failure *failure);
+
+/*
+ * Opens a BPF iterator over sockets so that it visits those of the network namespace `space`; both
+ * descriptors stay the caller's, who closes the one returned. Returns it or -errno.
+ */
+int helper_iterate(int helper, int link, int space, struct failure *failure);
 
 #endif
