@@ -158,7 +158,7 @@ demo: all
 	./scripts/run-demo
 
 # Naive retries against jittered backoff, then a cliff against a staged release, 5 runs of
-# each: about 7 minutes.
+# each: about 6 minutes.
 demo-compare: all
 	./scripts/run-demo --compare 5 experiments/compare-naive-cliff.yaml \
 		experiments/compare-jittered-cliff.yaml experiments/compare-naive-cliff.yaml \
