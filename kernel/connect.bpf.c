@@ -11,9 +11,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set by the engine before loading: the kernel has bpf_set_retval (5.18). */
 const volatile __u8 config_has_retval = 1;
 
-/* Set by the engine before loading: its process. What it connects to, it does for the gate. */
-const volatile __u32 config_engine = 0;
-
 /* Set by the engine before loading; all 0 when no rule names a network namespace. */
 const volatile __u32 config_task_nsproxy = 0;
 const volatile __u32 config_nsproxy_net = 0;
@@ -263,6 +260,16 @@ static __always_inline int connect_spare(struct bpf_sock_addr *context,
 	return VERDICT_PASS;
 }
 
+/* Whether the engine connects to a real server, for the gate. */
+static __always_inline int connect_is_own(const struct bpf_sock_addr *context,
+					  const struct fault_control *fault_control)
+{
+	struct bpf_sock *socket = context->sk;
+
+	return fault_control->flags & FAULT_CONTROL_GATE && socket &&
+	       bpf_sk_storage_get(&own_sockets, socket, 0, 0);
+}
+
 static __always_inline int connect_handle(struct bpf_sock_addr *context, const struct flow *flow)
 {
 	struct fault_control *fault_control = control_get();
@@ -273,7 +280,7 @@ static __always_inline int connect_handle(struct bpf_sock_addr *context, const s
 
 	if (!fault_control)
 		return VERDICT_PASS;
-	if (config_engine && (__u32)(bpf_get_current_pid_tgid() >> 32) == config_engine)
+	if (connect_is_own(context, fault_control))
 		return connect_spare(context, fault_control);
 	if (flow->protocol != FAULT_PROTOCOL_TCP && flow->protocol != FAULT_PROTOCOL_UDP)
 		return VERDICT_PASS;

@@ -360,6 +360,15 @@ struct {
 	__type(value, struct socket_state);
 } socket_state SEC(".maps") __weak;
 
+/* The engine's own sockets to real servers, which no rule touches. Put here by user space: a
+ * process id would have to be the one that this kernel's first namespace knows it by. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} own_sockets SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 262144);

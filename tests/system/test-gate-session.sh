@@ -116,7 +116,11 @@ list() {
 
 ip link set lo up
 printf '127.0.0.1 localhost one.test other.test outside.example\n' >"$work/hosts"
-mount --bind "$work/hosts" /etc/hosts
+# There need not be one to mount it on.
+cp -a /etc "$work/etc"
+rm -f "$work/etc/hosts"
+cp "$work/hosts" "$work/etc/hosts"
+mount --bind "$work/etc" /etc
 "$BUILD/faultctl" ca init --directory "$work/ca" one.test >/dev/null
 assert_eq "$(stat -c %a "$work/ca/ca.key" "$work/ca/ca.pem" | tr '\n' ' ')" "400 644 " modes
 make_server_certificate

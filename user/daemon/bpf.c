@@ -148,7 +148,6 @@ static void configure(struct faultd_bpf *skeleton)
 					NULL) == 1;
 	skeleton->rodata->config_has_space =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SK_MSG, BPF_FUNC_get_netns_cookie, NULL) == 1;
-	skeleton->rodata->config_engine = (__u32)getpid();
 	if (libbpf_get_error(btf))
 		return;
 	skeleton->rodata->config_rcv_nxt = kernel_field_offset(btf, "tcp_sock", "rcv_nxt");

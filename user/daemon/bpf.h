@@ -101,6 +101,8 @@ int programs_iterator(int link);
 int programs_set_gate(struct programs *programs, int socket, struct failure *failure);
 /* Whether a program of the plan hands anything to the gate. */
 bool programs_need_gate(const struct programs *programs);
+/* No rule touches what this socket, not connected yet, connects to. 0 or -errno. */
+int programs_spare(struct programs *programs, int socket);
 /* Descriptors of the maps `beat`, `control` and `windows`, borrowed. */
 void programs_gate_maps(const struct programs *programs, int ret_fds[3]);
 /* When the gate has last beaten, ns. */

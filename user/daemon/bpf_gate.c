@@ -89,3 +89,11 @@ void programs_diverted_visit(struct programs *programs,
 		cookie = next;
 	}
 }
+
+int programs_spare(struct programs *programs, int socket)
+{
+	const __u32 yes = 1;
+	int fd = bpf_map__fd(programs->skeleton->maps.own_sockets);
+
+	return bpf_map_update_elem(fd, &socket, &yes, BPF_ANY) ? -errno : 0;
+}

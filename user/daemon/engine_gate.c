@@ -4,6 +4,7 @@
  * what it has done, and ends what it leaves behind. Nothing that it says is trusted: connections
  * are those that the kernel has noted, and lead where their clients had connected to.
  */
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -149,9 +150,42 @@ void engine_gate_stop(struct engine *engine)
 	*gate = ENGINE_GATE_NONE;
 }
 
+/* A namespace that is looked for. */
+struct sought {
+	__u64 space;
+	int fd; /* -1: not found yet */
+};
+
+static int is_sought(void *context, int netlink, int space, struct failure *failure)
+{
+	struct sought *sought = context;
+
+	(void)failure;
+	if (sought->fd < 0 && engine_space_of(netlink) == sought->space)
+		sought->fd = fcntl(space, F_DUPFD_CLOEXEC, 0);
+	return 0;
+}
+
+/* By the processes of the scope: the one that connected is gone, or is known by another number in
+ * this process's own pid namespace. */
+static int socket_by_scope(struct engine *engine, const struct fault_diverted *diverted, int family,
+			   int type, int protocol, struct failure *failure)
+{
+	struct sought sought = {.space = diverted->space, .fd = -1};
+	int fd = engine_visit_spaces(engine, is_sought, &sought, failure);
+
+	if (!fd && sought.fd < 0)
+		fd = fail(failure, -ESRCH, "the client's process is gone");
+	if (!fd)
+		fd = helper_socket_in(engine->settings->helper, sought.fd, family, type, protocol,
+				      failure);
+	cleanup_close(&sought.fd);
+	return fd;
+}
+
 /* A socket in the network namespace of a diverted connection. Returns it or -errno. */
-static int socket_beside(const struct engine *engine, const struct fault_diverted *diverted,
-			 int family, int type, int protocol, struct failure *failure)
+static int socket_beside(struct engine *engine, const struct fault_diverted *diverted, int family,
+			 int type, int protocol, struct failure *failure)
 {
 	_cleanup_close_ int fd = socket(family, type | SOCK_CLOEXEC, protocol);
 
@@ -161,12 +195,10 @@ static int socket_beside(const struct engine *engine, const struct fault_diverte
 		return TAKE_FD(fd);
 	cleanup_close(&fd);
 	fd = helper_socket(engine->settings->helper, (pid_t)diverted->process, family, type,
-			   protocol, failure);
-	if (fd < 0)
-		return fd;
-	if (engine_space_of(fd) != diverted->space)
-		return fail(failure, -ESRCH, "the client's process is gone");
-	return TAKE_FD(fd);
+			   protocol, NULL);
+	if (fd >= 0 && engine_space_of(fd) == diverted->space)
+		return TAKE_FD(fd);
+	return socket_by_scope(engine, diverted, family, type, protocol, failure);
 }
 
 static bool is_ipv4(const __u8 address[16])
@@ -177,7 +209,7 @@ static bool is_ipv4(const __u8 address[16])
 }
 
 /* Begins to connect to where the client had. Returns the descriptor or -errno. */
-static int connect_beside(const struct engine *engine, const struct fault_diverted *diverted)
+static int connect_beside(struct engine *engine, const struct fault_diverted *diverted)
 {
 	bool ipv4 = is_ipv4(diverted->address);
 	_cleanup_close_ int fd = socket_beside(engine, diverted, ipv4 ? AF_INET : AF_INET6,
@@ -189,6 +221,9 @@ static int connect_beside(const struct engine *engine, const struct fault_divert
 
 	if (fd < 0)
 		return fd;
+	r = programs_spare(engine->programs, fd);
+	if (r)
+		return r;
 	memcpy(&to4.sin_addr, diverted->address + 12, 4);
 	memcpy(&to6.sin6_addr, diverted->address, 16);
 	if (ipv4)

@@ -18,7 +18,7 @@
 
 enum helper_request_type {
 	HELPER_GATE = 1,
-	HELPER_SOCKET = 2,
+	HELPER_SOCKET = 2, /* in a namespace whose descriptor comes with it, or that of `pid` */
 	HELPER_ITERATE = 3,
 };
 
@@ -141,8 +141,9 @@ static int serve(int channel, const struct gate_identity *identity, int home)
 		return size ? (int)size : -EPIPE;
 	if (size == sizeof(request) && request.type == HELPER_GATE && count == GATE_FD_COUNT) {
 		start_gate(identity, fds, &reply);
-	} else if (size == sizeof(request) && request.type == HELPER_SOCKET) {
-		made = make_socket_of(&request, home);
+	} else if (size == sizeof(request) && request.type == HELPER_SOCKET && count <= 1) {
+		made = count ? make_inside(&request, NULL, fds[0], home)
+			     : make_socket_of(&request, home);
 		reply.result = made < 0 ? made : 0;
 	} else if (size == sizeof(request) && request.type == HELPER_ITERATE &&
 		   count == ITERATE_FD_COUNT) {
@@ -234,6 +235,20 @@ int helper_socket(int helper, pid_t pid, int family, int type, int protocol,
 
 	snprintf(what, sizeof(what), "a socket in the network namespace of process %d", pid);
 	return ask_for(helper, &request, NULL, 0, what, failure);
+}
+
+int helper_socket_in(int helper, int space, int family, int type, int protocol,
+		     struct failure *failure)
+{
+	const struct helper_request request = {
+		.type = HELPER_SOCKET,
+		.family = family,
+		.type_of_socket = type,
+		.protocol = protocol,
+	};
+
+	return ask_for(helper, &request, &space, 1, "a socket in another network namespace",
+		       failure);
 }
 
 int helper_iterate(int helper, int link, int space, struct failure *failure)

@@ -56,6 +56,10 @@ int helper_start_gate(int helper, const int descriptors[GATE_FD_COUNT], pid_t *r
 int helper_socket(int helper, pid_t pid, int family, int type, int protocol,
 		  struct failure *failure);
 
+/* The same in the network namespace `space`, a descriptor, which stays the caller's. */
+int helper_socket_in(int helper, int space, int family, int type, int protocol,
+		     struct failure *failure);
+
 /*
  * Opens a BPF iterator over sockets so that it visits those of the network namespace `space`; both
  * descriptors stay the caller's, who closes the one returned. Returns it or -errno.
